@@ -1,7 +1,11 @@
 //! Failure-window backoff as a tower `Layer`.
 #![forbid(unsafe_code)]
 
+pub mod classify;
+#[cfg(feature = "http")]
+pub mod hint;
 mod verdict;
+
 pub use verdict::{Hint, Verdict};
 
 /// Placeholder, replaced by the policy module.
