@@ -7,6 +7,7 @@
 use super::Classify;
 use crate::Verdict;
 use std::error::Error;
+use std::io;
 
 /// Every `Err` is a failure, every `Ok` a success, for whatever types.
 ///
@@ -34,17 +35,25 @@ const DEEPEST: usize = 64;
 
 /// The error itself, then what caused it, then what caused that.
 ///
-/// The walk ends after 64 steps, in case an error names itself as its own source.
+/// An [`io::Error`] keeps the error that it was made from to itself, and names only what caused that; here it is not
+/// skipped. The walk ends after 64 steps, in case an error names itself as its own source.
 ///
 /// ```
 /// use resilience::classify::error::chain;
-/// use std::io;
+/// use std::{fmt, io};
 ///
-/// let error = io::Error::other(io::Error::other("the root"));
-/// assert_eq!(chain(&error).last().unwrap().to_string(), "the root");
+/// let error = io::Error::other(fmt::Error);
+/// assert!(chain(&error).any(|cause| cause.is::<fmt::Error>()));
 /// ```
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source()).take(DEEPEST)
+    std::iter::successors(Some(error), |&error| cause(error)).take(DEEPEST)
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(within) => Some(within),
+        None => error.source(),
+    }
 }
 
 /// The first `T` in the chain, the error itself included.

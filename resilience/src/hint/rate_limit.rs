@@ -167,11 +167,12 @@ fn dictionary(headers: &HeaderMap) -> Option<Quota> {
 
 fn three_fields(headers: &HeaderMap) -> Option<Quota> {
     let remaining = number(headers, &REMAINING, Ord::min);
-    let reset = number(headers, &RESET, Ord::max);
+    let reset = number(headers, &RESET, Ord::max).and_then(delay);
+    // A limit alone says nothing about the present.
     if remaining.is_none() && reset.is_none() {
         return None;
     }
-    Some(Quota { remaining, reset: reset.and_then(delay), limit: first_limit(headers), window: None })
+    Some(Quota { remaining, reset, limit: first_limit(headers), window: None })
 }
 
 /// The number in a field; where the field comes several times, the one that is to be picked of them.
