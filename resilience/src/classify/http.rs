@@ -220,19 +220,27 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
 impl Settings {
     #[inline]
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
-        if status == StatusCode::SERVICE_UNAVAILABLE && self.is_relayed(headers) {
-            return Verdict::Relayed(hint::now(status, headers).map(Hint::wait));
-        }
-        match &self.failures {
-            None => preset(status, headers),
-            Some(failures) if failures.has(status.as_u16()) => Verdict::Failure(hint::now(status, headers)),
-            Some(_) if status.is_success() || status.is_redirection() => Verdict::Success,
-            Some(_) => outside(status, headers),
-        }
+        let healthy = match &self.failures {
+            None => status.as_u16() < 400,
+            Some(failures) => (200..400).contains(&status.as_u16()) && !failures.has(status.as_u16()),
+        };
+        if healthy { Verdict::Success } else { self.judge_error(status, headers) }
     }
 
-    fn is_relayed(&self, headers: &HeaderMap) -> bool {
-        !self.trusted.is_empty() && proxy_status::refused_by(&self.trusted, headers)
+    /// Kept out of the way of the healthy call.
+    #[cold]
+    fn judge_error(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+        if status == StatusCode::SERVICE_UNAVAILABLE && proxy_status::refused_by(&self.trusted, headers) {
+            return Verdict::Relayed(hint::now(status, headers).map(Hint::wait));
+        }
+        let Some(failures) = &self.failures else {
+            return preset(status, headers);
+        };
+        match hint::now(status, headers) {
+            hint if failures.has(status.as_u16()) => Verdict::Failure(hint),
+            Some(hint) if hint.is_limiting() => Verdict::Limited(hint.wait()),
+            _ => Verdict::Reachable,
+        }
     }
 }
 
@@ -251,14 +259,5 @@ fn preset_error(status: StatusCode, headers: &HeaderMap) -> Verdict {
         _ if status.is_client_error() => Verdict::Reachable,
         // RFC 9110, section 15: a status that is out of range is treated as a server error.
         _ => Verdict::Failure(hint::now(status, headers)),
-    }
-}
-
-/// An answer that is neither healthy nor in the set of failures.
-#[cold]
-fn outside(status: StatusCode, headers: &HeaderMap) -> Verdict {
-    match hint::now(status, headers) {
-        Some(hint) if hint.is_limiting() => Verdict::Limited(hint.wait()),
-        _ => Verdict::Reachable,
     }
 }

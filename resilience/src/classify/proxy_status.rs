@@ -9,6 +9,9 @@ static PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 ///
 /// A field that is malformed anywhere says nothing.
 pub(super) fn refused_by(trusted: &[Box<str>], headers: &HeaderMap) -> bool {
+    if trusted.is_empty() {
+        return false;
+    }
     let mut refused = false;
     let read = structured::list(headers, &PROXY_STATUS, |member| {
         let name = member.item.name()?;
