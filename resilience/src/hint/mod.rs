@@ -6,8 +6,8 @@
 //!
 //! | header | read by | says |
 //! |---|---|---|
-//! | `Retry-After` | [`retry_after`] | seconds, or a date |
-//! | `RateLimit`, its `-Policy`, and their elders | [`rate_limit`] | what is left, and until when |
+//! | `Retry-After` | [`retry_after()`] | seconds, or a date |
+//! | `RateLimit`, its `-Policy`, and their elders | [`rate_limit()`] | what is left, and until when |
 //! | `grpc-retry-pushback-ms` | [`grpc_pushback`] | milliseconds |
 //!
 //! [`of`] puts the first two together, as the presets do.
