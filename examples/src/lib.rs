@@ -1,1 +1,5 @@
-//! Services.
+//! The example services as a library: the programs beside it only read their configuration and start what is here.
+
+pub mod config;
+pub mod http;
+pub mod process;
