@@ -1,5 +1,6 @@
 //! The example services as a library: the programs beside it only read their configuration and start what is here.
 
 pub mod config;
+pub mod gateway;
 pub mod http;
 pub mod process;

@@ -1,0 +1,3 @@
+//! Status.
+mod origin;
+mod stream;
