@@ -1,6 +1,7 @@
 //! The example services as a library: the programs beside it only read their configuration and start what is here.
 
 pub mod config;
+pub mod contract;
 pub mod http;
 pub mod process;
 pub mod store;

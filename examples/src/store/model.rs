@@ -96,7 +96,9 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    pub(super) fn from_millis(millis: u64) -> Self {
+    /// From milliseconds since 1970.
+    #[must_use]
+    pub fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 }
