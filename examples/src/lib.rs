@@ -1,6 +1,8 @@
 //! The example services as a library: the programs beside it only read their configuration and start what is here.
 
 pub mod config;
+pub mod contract;
 pub mod gateway;
 pub mod http;
 pub mod process;
+pub mod store;

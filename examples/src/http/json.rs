@@ -94,7 +94,7 @@ fn too_large(limits: BodyLimits) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE).detail(detail).close()
 }
 
-/// Parses a JSON object and checks its values.
+/// Parses a JSON object and checks its values. Fields have `camelCase` names on the wire.
 ///
 /// # Errors
 ///
@@ -105,12 +105,25 @@ where
 {
     let value: T = parse_unchecked(bytes)?;
     value.validate().map_err(|report| {
-        let errors = report
-            .iter()
-            .map(|(path, error)| FieldError { field: path.to_string(), message: error.message().to_owned() });
+        let errors = report.iter().map(|(path, error)| FieldError {
+            field: camel_case(&path.to_string()),
+            message: error.message().to_owned(),
+        });
         Problem::invalid(errors.collect())
     })?;
     Ok(value)
+}
+
+/// The checks know a field by its name in Rust, clients by its name on the wire.
+fn camel_case(path: &str) -> String {
+    let mut words = path.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut characters = word.chars();
+        name.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        name.push_str(characters.as_str());
+    }
+    name
 }
 
 /// Parses a JSON object whose type checks its own values, if they need checking at all.

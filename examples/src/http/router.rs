@@ -48,6 +48,13 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call that did not come through a router, for tests and for calls within the program.
+    #[must_use]
+    pub fn new(request: Request<Body>) -> Self {
+        let (head, body) = request.into_parts();
+        Self { route: NO_ROUTE, head, body, params: Vec::new() }
+    }
+
     /// The segment that a `{name}` of the template stands for, as it stands in the path.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
