@@ -1,16 +1,14 @@
-//! Failure-window backoff as a tower `Layer`.
-#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
 
+pub mod breaker;
+pub mod clock;
+pub mod machine;
+pub mod observe;
+pub mod policy;
 mod verdict;
-pub use verdict::{Hint, Verdict};
 
-/// Placeholder, replaced by the policy module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hints {
-    /// Longer of the two.
-    Extend,
-    /// Never.
-    Ignore,
-    /// At once.
-    Obey,
-}
+pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};
+pub use machine::{Overlay, Reason};
+pub use policy::{Hints, Policy, PolicyError};
+pub use verdict::{Hint, Verdict};
