@@ -5,6 +5,8 @@
 //! [`Scope`] at a time, so the routes do not change.
 
 use super::config::ConfigError;
+use crate::http::Problem;
+use http::StatusCode;
 use http::header::HOST;
 use http::request::Parts;
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +28,13 @@ pub(crate) enum Denied {
     /// The request was addressed to a name that is not this machine's: some page had its own name resolve to this
     /// address (DNS rebinding) and now speaks for whoever looks at it.
     ForeignHost,
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let Denied::ForeignHost = denied;
+        Self::new(StatusCode::FORBIDDEN).detail("An operator addresses this gateway by a name of this machine.")
+    }
 }
 
 /// Decides whether a request may go on.

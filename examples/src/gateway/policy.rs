@@ -2,7 +2,8 @@
 
 use super::config::ConfigError;
 use clap::Args;
-use resilience::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError};
+use crate::config::duration;
+use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError};
 use std::time::Duration;
 
 /// When `/addEvent` is refused, for how long, and how it comes back.
@@ -15,7 +16,7 @@ pub struct PolicyArgs {
     #[arg(long, env = "RESILIENCE_FAILURES", default_value_t = 3)]
     pub failures: u32,
     /// How far apart the first and the last of them may lie.
-    #[arg(long, env = "RESILIENCE_WINDOW", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_WINDOW", default_value = "30s", value_parser = duration)]
     pub window: Duration,
     /// Whether a success clears the failures before it, or leaves them to age: `clear` or `keep`.
     #[arg(long, env = "RESILIENCE_ON_SUCCESS", default_value = "clear", value_parser = on_success)]
@@ -27,16 +28,16 @@ pub struct PolicyArgs {
     #[arg(long, env = "RESILIENCE_FAILURE_RATE")]
     pub failure_rate: Option<f64>,
     /// The sliding window of the share.
-    #[arg(long, env = "RESILIENCE_RATE_WINDOW", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_RATE_WINDOW", default_value = "30s", value_parser = duration)]
     pub rate_window: Duration,
     /// The fewest calls that a share is taken of.
     #[arg(long, env = "RESILIENCE_MIN_CALLS", default_value_t = 20)]
     pub min_calls: u32,
     /// The first cool-down.
-    #[arg(long, env = "RESILIENCE_DELAY", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_DELAY", default_value = "1s", value_parser = duration)]
     pub delay: Duration,
     /// The longest cool-down.
-    #[arg(long, env = "RESILIENCE_MAX_DELAY", default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_MAX_DELAY", default_value = "60s", value_parser = duration)]
     pub max_delay: Duration,
     /// By how much each cool-down is longer than the one before.
     #[arg(long, env = "RESILIENCE_FACTOR", default_value_t = 1.5)]
@@ -51,7 +52,7 @@ pub struct PolicyArgs {
     #[arg(long, env = "RESILIENCE_HINTS", default_value = "obey", value_parser = hints)]
     pub hints: Hints,
     /// The longest Retry-After that is followed.
-    #[arg(long, env = "RESILIENCE_MAX_HINT", default_value = "5m", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_MAX_HINT", default_value = "5m", value_parser = duration)]
     pub max_hint: Duration,
     /// Calls in flight in the first stage of recovery; each stage doubles it.
     #[arg(long, env = "RESILIENCE_PROBES", default_value_t = 1)]
@@ -60,16 +61,16 @@ pub struct PolicyArgs {
     #[arg(long, env = "RESILIENCE_STAGES", default_value_t = 2)]
     pub stages: u32,
     /// The least time a stage lasts.
-    #[arg(long, env = "RESILIENCE_STAGE_TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_STAGE_TIME", default_value = "0s", value_parser = duration)]
     pub stage_time: Duration,
     /// A probe that is out for this long has failed.
-    #[arg(long, env = "RESILIENCE_PROBE_DEADLINE", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_PROBE_DEADLINE", default_value = "10s", value_parser = duration)]
     pub probe_deadline: Duration,
     /// A probe that is out for this long makes room for another (the first cool-down unless set).
-    #[arg(long, env = "RESILIENCE_PROBE_PATIENCE", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_PROBE_PATIENCE", value_parser = duration)]
     pub probe_patience: Option<Duration>,
     /// A call that its client gives up at this age or older is a failure.
-    #[arg(long, env = "RESILIENCE_ABANDON_AFTER", default_value = "1s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "RESILIENCE_ABANDON_AFTER", default_value = "1s", value_parser = duration)]
     pub abandon_after: Duration,
 }
 
@@ -114,12 +115,6 @@ impl PolicyArgs {
     }
 }
 
-impl Default for PolicyArgs {
-    fn default() -> Self {
-        crate::config::defaults()
-    }
-}
-
 /// The variable that a field of the policy comes from.
 fn variable(error: &PolicyError) -> &'static str {
     match error.field() {
@@ -154,9 +149,7 @@ fn on_success(text: &str) -> Result<OnSuccess, String> {
 fn forgive(text: &str) -> Result<Forgive, String> {
     match text {
         "at-once" => Ok(Forgive::AtOnce),
-        _ => humantime::parse_duration(text)
-            .map(Forgive::Each)
-            .map_err(|_| "must be `at-once` or a duration like `30s`".to_owned()),
+        _ => duration(text).map(Forgive::Each).map_err(|_| "must be `at-once` or a duration like 30s".to_owned()),
     }
 }
 

@@ -15,14 +15,14 @@ function seconds(ms) {
 }
 
 function show(status) {
-  const started = last && status.started_at !== last.started_at;
+  const started = last && status.started_at_ms !== last.started_at_ms;
   last = status;
   received = performance.now();
   if (started) counted = null;
   $("name").textContent = status.name;
   $("hero").dataset.state = status.state;
-  const overlay = status.overlay === "automatic" ? "" : " (" + status.overlay.replace("-", " ") + ")";
-  $("state").textContent = status.state.replace("-", " ") + overlay;
+  const overlay = status.overlay === "automatic" ? "" : " (" + status.overlay.replaceAll("_", " ") + ")";
+  $("state").textContent = status.state.replace("_", "-") + overlay;
   $("why").textContent = status.reason || "";
   const failures = status.failures;
   $("failures").textContent = failures.counted + " of " + failures.limit + " within " + seconds(failures.window_ms);

@@ -1,6 +1,7 @@
 //! The client against scripted sockets: whatever an upstream does, the gateway has a word for it.
 
-use super::*;
+use super::client::*;
+use super::trouble::*;
 use bytes::Bytes;
 use serde_json::Value;
 use std::future::pending;
