@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod contract;
+pub mod event_api;
 pub mod gateway;
 pub mod http;
 pub mod process;

@@ -21,6 +21,12 @@ pub fn log_to_stderr() {
     };
 }
 
+/// Says on standard error, in one line, why the program cannot go on.
+pub fn failed(error: &impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
 /// Waits for SIGTERM or ctrl-c, then for the given shutdown.
 ///
 /// Exit code 0 when the shutdown has come to its end; a second signal ends the waiting, and the exit code is 130, because

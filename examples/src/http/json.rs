@@ -53,9 +53,22 @@ pub async fn read<T>(head: &request::Parts, body: Body) -> Result<T, Problem>
 where
     T: DeserializeOwned + garde::Validate<Context = ()>,
 {
+    parse(&receive(head, body).await?)
+}
+
+/// Reads a JSON object whose type checks its own values, if they need checking at all.
+///
+/// # Errors
+///
+/// See the table of the [module](self).
+pub async fn read_unchecked<T: DeserializeOwned>(head: &request::Parts, body: Body) -> Result<T, Problem> {
+    parse_unchecked(&receive(head, body).await?)
+}
+
+async fn receive(head: &request::Parts, body: Body) -> Result<Bytes, Problem> {
     check_media_type(&head.headers)?;
     let limits = head.extensions.get::<BodyLimits>().copied().unwrap_or_default();
-    parse(&read_bytes(body, limits).await?)
+    read_bytes(body, limits).await
 }
 
 /// Reads the bytes of a body within its limits.

@@ -99,6 +99,15 @@ impl Call {
     {
         json::read(&self.head, std::mem::take(&mut self.body)).await
     }
+
+    /// Reads a body whose type checks its own values, as [`json::read_unchecked`] does.
+    ///
+    /// # Errors
+    ///
+    /// As [`json::read_unchecked`].
+    pub async fn json_unchecked<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+        json::read_unchecked(&self.head, std::mem::take(&mut self.body)).await
+    }
 }
 
 type Handler<S> = Arc<dyn Fn(S, Call) -> BoxFuture<'static, Answer> + Send + Sync>;

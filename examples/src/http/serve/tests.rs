@@ -314,8 +314,10 @@ impl MakeWriter<'_> for Log {
 #[tokio::test]
 async fn every_request_is_one_line_in_the_log() {
     let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
+    let subscriber = || tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    // While there is one subscriber only, a line that another test's thread comes to first is switched off for all.
+    let _second = tracing::Dispatch::new(subscriber());
+    let guard = tracing::subscriber::set_default(subscriber());
     let server = start(ServerLimits::default()).await;
     rest(connect(&server, ONE).await).await;
     rest(
