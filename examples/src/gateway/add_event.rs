@@ -15,10 +15,11 @@
 
 use super::lookups::Lookups;
 use super::metrics::Calls;
-use super::upstream::{Trouble, Upstream};
+use super::upstream::{REPLAYED, Trouble, Upstream};
 use crate::contract::{self, AddEvent};
 use crate::http::serve::RequestId;
 use crate::http::{Answer, Body, Call, Problem, json};
+use crate::store::Added;
 use http::header::LOCATION;
 use http::{HeaderValue, Request, Response, StatusCode};
 use resilience::classify::HttpStatus;
@@ -36,6 +37,10 @@ struct Command {
     trace: Option<HeaderValue>,
 }
 
+/// The statuses that count as failures of the upstream. 500 is not among them: it says that this one request upset the
+/// upstream, not that others would. A `429` with a hint counts all the same, because hints are obeyed.
+const FAILURES: [u16; 3] = [502, 503, 504];
+
 /// In the extensions of an answer that did not come from the breaker.
 #[derive(Clone, Copy)]
 struct Admitted;
@@ -49,7 +54,10 @@ pub(crate) struct Guarded {
 
 impl Guarded {
     pub(crate) fn new(breaker: Breaker, upstream: Upstream, lookups: Lookups, calls: Calls) -> Self {
+        let admitted = calls.admitted.clone();
         let post = service_fn(move |request: Request<Command>| {
+            // Counted on the way in: a client may go away before there is an answer.
+            admitted.inc();
             let (upstream, lookups) = (upstream.clone(), lookups.clone());
             async move {
                 let answer = add(&upstream, &lookups, request.into_body()).await;
@@ -58,8 +66,7 @@ impl Guarded {
                 Ok::<_, Infallible>(response)
             }
         });
-        // 500 is not among the failures: it says that this one request upset the upstream, not that others would.
-        let layer = BreakerLayer::for_http(breaker).classify(HttpStatus::failures([502, 503, 504]));
+        let layer = BreakerLayer::for_http(breaker).classify(HttpStatus::failures(FAILURES));
         let service = ServiceBuilder::new()
             .map_response(|response: Response<_>| response.map(Body::stream))
             .layer(layer)
@@ -73,6 +80,7 @@ impl Guarded {
     ///
     /// What is wrong with the request, before the breaker is asked.
     pub(crate) async fn answer(&self, mut call: Call) -> Answer {
+        call.query(&[])?;
         let event = call.json().await?;
         let key = contract::idempotency_key(call.headers())?;
         let trace = call.head.extensions.get().map(|id: &RequestId| id.header().clone());
@@ -80,11 +88,8 @@ impl Guarded {
         let mut response = self.service.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if response.extensions_mut().remove::<Admitted>().is_none() {
             self.calls.refused.inc();
-        } else {
-            self.calls.admitted.inc();
-            if matches!(response.status().as_u16(), 502..=504) {
-                self.calls.failed.inc();
-            }
+        } else if FAILURES.contains(&response.status().as_u16()) {
+            self.calls.failed.inc();
         }
         Ok(response)
     }
@@ -93,18 +98,30 @@ impl Guarded {
 async fn add(upstream: &Upstream, lookups: &Lookups, command: Command) -> Answer {
     let Command { event, key, trace } = command;
     let user = event.user_id;
-    lookups.exists(user).await.map_err(|trouble| match trouble {
-        Trouble::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND => {
-            Problem::not_found("There is no such user.").field("userId", "is the id of no user")
-        }
-        trouble => trouble.problem(),
-    })?;
+    lookups.exists(user).await.map_err(|trouble| no_user_or(&trouble))?;
     let changes = lookups.changes(user);
     let added = upstream.add_event(&event, key.as_deref(), trace).await;
     drop(changes);
-    let added = added?;
-    lookups.learn_event(&added).await;
-    created(&format!("/getEventById/{}", added.id), &added)
+    if matches!(&added, Err(trouble) if trouble.is_not_found()) {
+        // The upstream lost the user that it had: the next request asks again.
+        lookups.forget_user(user).await;
+    }
+    let Added { event, replayed } = added.map_err(|trouble| no_user_or(&trouble))?;
+    lookups.learn_event(&event).await;
+    let mut response = created(&format!("/getEventById/{}", event.id), &event)?;
+    if replayed {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// An event belongs to a user and to nothing else, so what was not found is the user.
+fn no_user_or(trouble: &Trouble) -> Problem {
+    if trouble.is_not_found() {
+        Problem::not_found("There is no such user.").field("userId", "is the id of no user")
+    } else {
+        trouble.problem()
+    }
 }
 
 /// 201 with the place where the new item is to be found.

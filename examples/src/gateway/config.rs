@@ -92,7 +92,9 @@ mod tests {
     fn every_setting_has_a_variable_of_its_own_name() {
         let command = Config::command();
         let mut seen = HashSet::new();
-        for argument in command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str())) {
+        for argument in
+            command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+        {
             let variable = argument.get_env().unwrap().to_str().unwrap();
             let id = argument.get_id().as_str().to_ascii_uppercase();
             assert!(variable == id || variable == format!("RESILIENCE_{id}"), "{variable} {id}");

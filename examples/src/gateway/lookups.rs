@@ -41,6 +41,12 @@ impl Lookups {
         self.known.learn(user.id, ()).await;
     }
 
+    /// There is no such user any more.
+    pub(crate) async fn forget_user(&self, id: Uuid) {
+        self.known.forget(&id).await;
+        self.users.changed(&id);
+    }
+
     /// To be held while something is written about a user and dropped before anybody is told that it is done: whoever
     /// reads from then on sees it. Dropped early (the client went away), the write may still come to be.
     pub(crate) fn changes(&self, user: Uuid) -> Changes<'_> {

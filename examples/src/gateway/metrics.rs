@@ -1,4 +1,4 @@
-//! Numbers for Prometheus, in the OpenMetrics text form.
+//! Numbers for Prometheus, in the `OpenMetrics` text form.
 //!
 //! What the breaker says is worked out when it is asked for; a call pays for three counters and one histogram.
 

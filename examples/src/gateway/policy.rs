@@ -1,8 +1,8 @@
 //! The layer's policy, from the environment: one variable for each field that a service owner turns.
 
 use super::config::ConfigError;
-use clap::Args;
 use crate::config::duration;
+use clap::Args;
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError};
 use std::time::Duration;
 
@@ -82,22 +82,14 @@ impl PolicyArgs {
     /// The variable whose value is out of its range.
     pub fn policy(&self) -> Result<Policy, ConfigError> {
         let policy = Policy {
-            window: Some(FailureWindow {
-                failures: self.failures,
-                within: self.window,
-                on_success: self.on_success,
-            }),
+            window: Some(FailureWindow { failures: self.failures, within: self.window, on_success: self.on_success }),
             in_a_row: self.in_a_row,
             failure_rate: self.failure_rate.map(|ratio| FailureRate {
                 ratio,
                 over: self.rate_window,
                 min_calls: self.min_calls,
             }),
-            cool_down: CoolDown::Exponential {
-                delay: self.delay,
-                factor: self.factor,
-                max_delay: self.max_delay,
-            },
+            cool_down: CoolDown::Exponential { delay: self.delay, factor: self.factor, max_delay: self.max_delay },
             jitter: self.jitter,
             forgive: self.forgive,
             hints: self.hints,

@@ -63,6 +63,7 @@ where
 }
 
 async fn add_user(app: App, mut call: Call) -> Answer {
+    call.query(&[])?;
     let user: AddUser = call.json().await?;
     let trace = call.head.extensions.get().map(|id: &RequestId| id.header().clone());
     let user = app.upstream.add_user(&user, trace).await?;

@@ -70,6 +70,20 @@ pub struct Cursor(Uuid);
 #[error("is no cursor that this service gave out")]
 pub struct CursorError;
 
+impl Cursor {
+    /// The place after an item, by its id.
+    #[must_use]
+    pub fn after(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// The id of the item that it stands after.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        self.0
+    }
+}
+
 /// The version of the text; another form of cursor takes another letter.
 const MARK: &str = "c";
 

@@ -62,6 +62,11 @@ where
     pub(crate) async fn learn(&self, key: K, value: V) {
         self.entries.insert(key, value).await;
     }
+
+    /// What was known turned out to be wrong.
+    pub(crate) async fn forget(&self, key: &K) {
+        self.entries.invalidate(key).await;
+    }
 }
 
 /// Things that this gateway's own writes change.

@@ -4,9 +4,9 @@ use super::client::HttpClient;
 use super::trouble::Trouble;
 use crate::contract::{AddEvent, AddUser, IDEMPOTENCY_KEY};
 use crate::gateway::metrics::Metrics;
-use crate::store::{Event, Page, PageRequest, User};
+use crate::store::{Added, Event, Page, PageRequest, User};
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 /// Ties the log lines of both programs together.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Says that an earlier request with the same key had added the event.
+pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The event API.
 #[derive(Clone, Debug)]
@@ -47,7 +50,7 @@ impl Upstream {
 
     pub(crate) async fn add_user(&self, user: &AddUser, trace: Option<HeaderValue>) -> Result<User, Trouble> {
         let headers: Vec<_> = trace.map(|id| (REQUEST_ID, id)).into_iter().collect();
-        self.post("/addUser", user, &headers).await
+        Ok(self.post("/addUser", user, &headers).await?.1)
     }
 
     /// Sent once. What comes back as [`Trouble`] may have been carried out all the same, unless it is
@@ -57,14 +60,16 @@ impl Upstream {
         event: &AddEvent,
         key: Option<&str>,
         trace: Option<HeaderValue>,
-    ) -> Result<Event, Trouble> {
+    ) -> Result<Added, Trouble> {
         let mut headers: Vec<_> = trace.map(|id| (REQUEST_ID, id)).into_iter().collect();
         if let Some(key) = key {
             // As a structured field is written. It was checked to be visible ASCII without quotes.
-            let value = HeaderValue::try_from(format!("\"{key}\"")).map_err(|_| Trouble::Broken("no use for the key"))?;
+            let value =
+                HeaderValue::try_from(format!("\"{key}\"")).map_err(|_| Trouble::Broken("no use for the key"))?;
             headers.push((HeaderName::from_static(IDEMPOTENCY_KEY), value));
         }
-        self.post("/addEvent", event, &headers).await
+        let (headers, event) = self.post("/addEvent", event, &headers).await?;
+        Ok(Added { event, replayed: headers.contains_key(REPLAYED) })
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
@@ -76,7 +81,7 @@ impl Upstream {
         path: &str,
         body: &impl Serialize,
         headers: &[(HeaderName, HeaderValue)],
-    ) -> Result<T, Trouble> {
+    ) -> Result<(HeaderMap, T), Trouble> {
         // Strings and ids: there is nothing in them that could not be written.
         let body = serde_json::to_vec(body).map_err(|_| Trouble::Broken("no use for the document"))?;
         self.told(self.client.post(path, Bytes::from(body), headers).await)

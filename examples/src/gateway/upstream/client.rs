@@ -106,17 +106,18 @@ impl HttpClient {
     ///
     /// The headers are the gateway's own: none of a client's is passed on, hop-by-hop or not.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
-        parse(&self.exchange(Method::GET, path, Bytes::new(), &[]).await?)
+        parse(&self.exchange(Method::GET, path, Bytes::new(), &[]).await?.1)
     }
 
-    /// Posts a JSON document and reads the answer as JSON. Never repeated.
+    /// Posts a JSON document and reads the answer as JSON, its headers with it. Never repeated.
     pub(crate) async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: Bytes,
         headers: &[(HeaderName, HeaderValue)],
-    ) -> Result<T, Trouble> {
-        parse(&self.exchange(Method::POST, path, body, headers).await?)
+    ) -> Result<(HeaderMap, T), Trouble> {
+        let (headers, body) = self.exchange(Method::POST, path, body, headers).await?;
+        Ok((headers, parse(&body)?))
     }
 
     async fn exchange(
@@ -125,7 +126,7 @@ impl HttpClient {
         path: &str,
         body: Bytes,
         headers: &[(HeaderName, HeaderValue)],
-    ) -> Result<Bytes, Trouble> {
+    ) -> Result<(HeaderMap, Bytes), Trouble> {
         let mut request = Request::new(Full::new(body));
         *request.uri_mut() = self.settings.base.join(path)?;
         request.headers_mut().insert(HOST, self.host.clone());
@@ -144,7 +145,8 @@ impl HttpClient {
                 if error.is_connect() { Trouble::Unreachable } else { Trouble::Broken("a broken connection") }
             })?;
             let (head, body) = response.into_parts();
-            self.read(head.status, &head.headers, body).await
+            let body = self.read(head.status, &head.headers, body).await?;
+            Ok((head.headers, body))
         };
         tokio::time::timeout(self.settings.timeout, answer).await.unwrap_or(Err(Trouble::Silent))
     }

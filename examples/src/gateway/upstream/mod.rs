@@ -4,7 +4,7 @@ mod api;
 mod client;
 mod trouble;
 
-pub(crate) use api::Upstream;
+pub(crate) use api::{REPLAYED, Upstream};
 pub(crate) use client::{Base, ClientSettings, HttpClient};
 pub(crate) use trouble::Trouble;
 

@@ -157,8 +157,8 @@ async fn a_refusal_keeps_its_status_its_hint_and_the_fields_it_names() {
 async fn a_post_is_sent_once_even_if_the_connection_goes_away() {
     for then in [Then::Say(""), Then::Reset] {
         let upstream = scripted(then).await;
-        let outcome: Result<Value, _> = client(&upstream.url).post("/x", Bytes::from_static(b"{}"), &[]).await;
-        assert_eq!(outcome, Err(Trouble::Broken("a broken connection")));
+        let outcome = client(&upstream.url).post::<Value>("/x", Bytes::from_static(b"{}"), &[]).await;
+        assert_eq!(outcome.map(drop), Err(Trouble::Broken("a broken connection")));
         assert_eq!(upstream.requests.load(Ordering::SeqCst), 1);
     }
 }

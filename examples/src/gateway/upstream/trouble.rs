@@ -47,6 +47,11 @@ impl Trouble {
         }
     }
 
+    /// Whether the upstream said that there is no such thing.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if refusal.status == StatusCode::NOT_FOUND)
+    }
+
     /// A word for metrics.
     pub(crate) const fn label(&self) -> &'static str {
         match self {
