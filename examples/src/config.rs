@@ -177,7 +177,10 @@ fn parse_from<C: Parser>(args: impl IntoIterator<Item = std::ffi::OsString>) -> 
 fn one_line(command: &clap::Command, error: &clap::Error) -> String {
     use clap::error::{ContextKind, ContextValue};
     let text = error.to_string();
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("bad configuration");
+    // The first paragraph says what is wrong; what follows is about how to get help.
+    let words = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let said = words.collect::<Vec<_>>().join(" ").replace(char::is_control, "?");
+    let said = said.trim_start_matches("error: ");
     let variable = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(flag)) => {
             let long = flag.split_whitespace().next().unwrap_or_default().trim_start_matches("--");
@@ -186,10 +189,9 @@ fn one_line(command: &clap::Command, error: &clap::Error) -> String {
         }
         _ => None,
     };
-    let first: String = first.chars().flat_map(char::escape_debug).collect();
     match variable {
-        Some(variable) => format!("{variable}: {}", first.trim_start_matches("error: ")),
-        None => first,
+        Some(variable) => format!("{variable}: {said}"),
+        None => format!("error: {said}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a program does around its server: logs, signals, exit codes.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -11,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 /// Call it once, first. A second call changes nothing.
 pub fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");
     // It fails only if there is a subscriber already, which then is the one to keep.
     if json {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures::FutureExt;
@@ -31,6 +31,10 @@ pub type Answer = Result<Response<Body>, Problem>;
 /// The template of the route that answered, in the extensions of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route(pub &'static str);
+
+/// Where the template is written as soon as it is known, for a request that gets no answer. In the extensions of a request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RouteSlot(pub(super) Arc<OnceLock<&'static str>>);
 
 /// The label of a request that no route was found for.
 pub const NO_ROUTE: &str = "(none)";
@@ -185,6 +189,10 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             return (NO_ROUTE, Err(Problem::not_found("There is nothing at this path.")));
         };
         let entry = found.value;
+        if let Some(RouteSlot(slot)) = head.extensions.get() {
+            // A request goes through one router; should there be another inside, the outer template stands.
+            slot.get_or_init(|| entry.template);
+        }
         let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let wanted = if head.method == Method::HEAD { &Method::GET } else { &head.method };
         let Some((_, handler)) = entry.handlers.iter().find(|(method, _)| method == wanted) else {

@@ -9,7 +9,7 @@
 //! | entry | meaning |
 //! |---|---|
 //! | `default` | as below; only as the first entry |
-//! | `healthy` | no faults; only as the first entry |
+//! | `healthy`, or nothing | no faults; only as the first entry |
 //! | `addEvent=outage(10s)` | a route and its faults, with `+` between several |
 //! | `outage(10s)` | the same for every route |
 //! | `seed=7` | what the dice begin with |

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::pace::{InFlight, Pace};
 use super::{HttpService, Wire};
 use crate::http::json::BodyLimits;
-use crate::http::router::{NO_ROUTE, Route};
+use crate::http::router::{NO_ROUTE, RouteSlot};
 use crate::http::{Body, BoxError, Problem};
 
 /// The header that carries the id of a request, both ways.
@@ -87,6 +87,7 @@ impl<S: HttpService> Edge<S> {
                 extensions.insert(Peer(self.peer));
                 extensions.insert(self.wire.clone());
                 extensions.insert(self.body);
+                extensions.insert(record.route.clone());
                 let service = self.service;
                 // The state that a panicking handler leaves behind is its own: what is shared is behind locks that
                 // know about poisoning, or is not touched by handlers.
@@ -103,7 +104,6 @@ impl<S: HttpService> Edge<S> {
         };
         response.headers_mut().insert(REQUEST_ID, id.0);
         record.status = Some(response.status().as_u16());
-        record.route = response.extensions().get().map_or(NO_ROUTE, |route: &Route| route.0);
         Ok(response.map(|body| Watched { body, ended: false, record, _in_flight: in_flight }))
     }
 }
@@ -154,7 +154,7 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 struct Record {
     method: String,
     path: String,
-    route: &'static str,
+    route: RouteSlot,
     peer: SocketAddr,
     request_id: RequestId,
     started: Instant,
@@ -167,7 +167,7 @@ impl Record {
         Self {
             method: request.method().as_str().chars().take(16).collect(),
             path: request.uri().path().chars().take(128).collect(),
-            route: NO_ROUTE,
+            route: RouteSlot::default(),
             peer,
             request_id: id.clone(),
             started: Instant::now(),
@@ -184,7 +184,7 @@ impl Drop for Record {
             request_id = self.request_id.as_str(),
             peer = %self.peer,
             method = ?self.method,
-            route = self.route,
+            route = self.route.0.get().copied().unwrap_or(NO_ROUTE),
             path = ?self.path,
             status = self.status,
             end = self.end,

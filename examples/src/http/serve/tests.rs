@@ -336,6 +336,6 @@ async fn every_request_is_one_line_in_the_log() {
     assert_eq!(lines.len(), 3, "{text}");
     assert!(lines[0].contains(r#"method="GET" route="/hello" path="/hello" status=200 end="complete""#), "{text}");
     assert!(lines[1].contains(r#"route="(none)""#) && lines[1].contains("status=404"), "{text}");
-    assert!(lines[2].contains(r#"end="abandoned""#), "{text}");
+    assert!(lines[2].contains(r#"route="/sever" path="/sever" end="abandoned""#), "{text}");
     assert!(!text.contains("email") && !text.contains("secret"), "{text}");
 }
