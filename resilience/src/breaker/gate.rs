@@ -63,7 +63,12 @@ impl Slot {
     /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         let told = self.told();
-        let now = clock::coarse();
+        let mut now = clock::coarse();
+        if told.is_news(now) {
+            // The cheap clock has not ticked since: by it the wait would be longer than the whole open time, and the
+            // first `Retry-After` a second too long.
+            now = clock::exact();
+        }
         // What was read belongs together if the gate still says the same.
         (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(self, now))
     }

@@ -199,8 +199,8 @@ const fn saturated(value: u32, width: u32) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     pub(super) until: Instant,
-    /// The first and the last failure in milliseconds, modulo 2^32; for a forced breaker the wait in nanoseconds where
-    /// no end is known.
+    /// The first and the last failure in milliseconds, modulo 2^32, one in each half; for a forced breaker the instant
+    /// of the command, or the wait in nanoseconds where no end is known.
     pub(super) failed_at: u64,
     pub(super) packed: u64,
     /// Counts what was told before.
@@ -208,9 +208,12 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn forced(until: Option<Instant>, wait: u64, level: u32) -> Self {
+    pub(super) fn forced(at: Instant, until: Option<Instant>, wait: u64, level: u32) -> Self {
         let packed = u64::from(FORCED) | saturated(level, LEVEL_BITS) << LEVEL_AT;
-        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed, edition: 0 }
+        match until {
+            Some(until) => Self { until, failed_at: u64::from(millis(at)), packed, edition: 0 },
+            None => Self { until: Instant::FAR_FUTURE, failed_at: wait, packed, edition: 0 },
+        }
     }
 
     pub(super) fn of(trip: &Trip) -> Self {
@@ -224,6 +227,15 @@ impl Told {
                 | saturated(trip.calls, COUNT_BITS) << CALLS_AT,
             edition: 0,
         }
+    }
+
+    /// Whether a clock that says `now` has not passed the instant of the last failure, or of the operator's command.
+    pub(super) fn is_news(&self, now: Instant) -> bool {
+        let slack = millis(Instant::from_nanos(crate::clock::COARSE_SLACK));
+        // The lower half is meant. Where it is no instant, the exact clock is asked in vain, which does no harm.
+        #[allow(clippy::cast_possible_truncation)]
+        let last = self.failed_at as u32;
+        last.wrapping_sub(millis(now)) <= slack
     }
 
     /// The refusal of a call that came at `now`.

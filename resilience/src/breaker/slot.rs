@@ -241,7 +241,7 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
     if overlay == Overlay::ForcedOpen {
         let level = machine.raw_level();
-        return Some(Told::forced(expires, rules.cool_down(level), level));
+        return Some(Told::forced(machine.since(), expires, rules.cool_down(level), level));
     }
     machine.standing_trip().map(Told::of)
 }

@@ -172,6 +172,11 @@ impl Machine {
         self.rest.as_ref().map_or((Overlay::Automatic, None), |rest| (rest.overlay, rest.overlay_until))
     }
 
+    /// The last change of state or overlay.
+    pub(crate) fn since(&self) -> Instant {
+        self.rest.as_ref().map_or(Instant::default(), |rest| rest.since)
+    }
+
     /// The last trip, if it has not been recovered from.
     pub(crate) fn standing_trip(&self) -> Option<&Trip> {
         self.rest.as_ref().filter(|rest| rest.state != State::Closed)?.trip.as_ref()
