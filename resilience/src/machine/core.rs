@@ -101,6 +101,8 @@ enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Rest {
     state: State,
+    /// The machine's first epoch: what was admitted before it was admitted by somebody else, in the same place.
+    born: u64,
     /// The last change of state or overlay.
     since: Instant,
     /// The last trip. Its deadline is that of the open state.
@@ -282,14 +284,17 @@ impl Machine {
         self.settle(cx, fx);
         match ticket {
             Ticket::Untracked => {}
-            Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } if epoch != self.epoch => self.count_late(),
+            Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } if epoch != self.epoch => self.count_late(epoch),
             Ticket::Call { seen, .. } => self.record_call(cx, seen, report, fx),
             Ticket::Probe { number, .. } => self.record_probe(cx, number, report, fx),
         }
     }
 
-    pub(crate) fn count_late(&mut self) {
-        self.rest_mut().counts.late += 1;
+    fn count_late(&mut self, epoch: u64) {
+        // A machine that does without has always been in its first epoch, so it admitted nothing before.
+        if let Some(rest) = self.rest.as_deref_mut().filter(|rest| epoch >= rest.born) {
+            rest.counts.late += 1;
+        }
     }
 
     fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: Report, fx: &mut Vec<Event>) {
@@ -317,7 +322,7 @@ impl Machine {
 
     fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: Report, fx: &mut Vec<Event>) {
         let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
-        let Some(returned) = half_open.take_back(number) else { return self.count_late() };
+        let Some(returned) = half_open.take_back(number) else { return self.count_late(self.epoch) };
         let slow = report.slow && cx.rules.policy().slow_calls.is_some();
         let (rule, hint) = match report.verdict {
             Verdict::Ignore => return,
@@ -408,7 +413,7 @@ impl Machine {
 
     fn trip(&mut self, cx: &Context<'_>, cause: Cause, not_before: Option<Instant>, fx: &mut Vec<Event>) {
         let rules = cx.rules;
-        self.epoch += 1;
+        self.begin_epoch();
         self.forget_failures();
         let draw = mix(cx.salt ^ self.epoch);
         let level = self.level(&Context { now: cause.at, ..*cx });
@@ -524,10 +529,10 @@ impl Machine {
                 }
             }
             Command::Reset => {
-                self.epoch += 1;
+                self.begin_epoch();
                 self.forget_failures();
-                let counts = self.rest_mut().counts;
-                self.rest = Some(Box::new(Rest { since: cx.now, counts, ..Rest::default() }));
+                let Rest { counts, born, .. } = *self.rest_mut();
+                self.rest = Some(Box::new(Rest { since: cx.now, counts, born, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
             }
@@ -535,7 +540,7 @@ impl Machine {
     }
 
     fn lay(&mut self, cx: &Context<'_>, at: Instant, to: Overlay, until: Option<Instant>, fx: &mut Vec<Event>) {
-        self.epoch += 1;
+        self.begin_epoch();
         let level = self.level(&Context { now: at, ..*cx });
         let from = self.overlay().0;
         if from.is_forced() || to.is_forced() {
@@ -672,8 +677,14 @@ impl Machine {
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
-        let counts = self.first_counts();
-        self.rest.get_or_insert_with(|| Box::new(Rest { counts, ..Rest::default() }))
+        let (counts, born) = (self.first_counts(), self.epoch);
+        self.rest.get_or_insert_with(|| Box::new(Rest { counts, born, ..Rest::default() }))
+    }
+
+    fn begin_epoch(&mut self) {
+        // So that it is known in which one the machine began.
+        self.rest_mut();
+        self.epoch += 1;
     }
 
     /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
