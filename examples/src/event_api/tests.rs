@@ -1,12 +1,16 @@
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::faults::{Faults, RouteName};
 use super::*;
+use crate::store::{Added, Event, NewEvent, NewUser, Page, PageRequest, StoreError, User};
 
 /// An event API and a client of it.
 struct Subject {
@@ -105,11 +109,11 @@ async fn conflicts_and_unknown_users_are_named() {
     assert_eq!(field(&same_name), (409, "userName"));
     let same_email = subject.post("/addUser", &json!({ "userName": "bob", "email": "ANN@example.org" })).await;
     assert_eq!(field(&same_email), (409, "email"));
-    let nobody = subject.post("/addEvent", &json!({ "name": "paid", "userId": uuid::Uuid::nil() })).await;
+    let nobody = subject.post("/addEvent", &json!({ "name": "paid", "userId": Uuid::nil() })).await;
     assert_eq!(nobody.status(), StatusCode::NOT_FOUND);
     assert_eq!(nobody.headers()["content-type"], "application/problem+json");
     for unknown in ["/getUserById/", "/getEventById/", "/getEventsByUserId/"] {
-        assert_eq!(subject.get(&format!("{unknown}{}", uuid::Uuid::nil())).await.status(), 404, "{unknown}");
+        assert_eq!(subject.get(&format!("{unknown}{}", Uuid::nil())).await.status(), 404, "{unknown}");
         assert_eq!(field(&subject.get(&format!("{unknown}7")).await), (400, "id"), "{unknown}");
     }
     assert_eq!(subject.get("/nope").await.status(), 404);
@@ -127,6 +131,55 @@ async fn bad_input_is_named() {
     assert_eq!(subject.get("/getUsers?offset=7").await.status(), 400);
     let empty = subject.send(Method::POST, "/addUser", None, "").await.unwrap();
     assert_eq!(empty.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+/// A store that fails whatever it is asked.
+#[derive(Debug)]
+struct Broken;
+
+impl Broken {
+    fn fail<T: Send + 'static>(&self) -> BoxFuture<'_, Result<T, StoreError>> {
+        ready(Err(StoreError::Failed("disk /dev/secret is on fire".to_owned()))).boxed()
+    }
+}
+
+impl Store for Broken {
+    fn add_user(&self, _: NewUser) -> BoxFuture<'_, Result<User, StoreError>> {
+        self.fail()
+    }
+    fn add_event(&self, _: NewEvent, _: Option<String>) -> BoxFuture<'_, Result<Added, StoreError>> {
+        self.fail()
+    }
+    fn user(&self, _: Uuid) -> BoxFuture<'_, Result<Option<User>, StoreError>> {
+        self.fail()
+    }
+    fn event(&self, _: Uuid) -> BoxFuture<'_, Result<Option<Event>, StoreError>> {
+        self.fail()
+    }
+    fn users(&self, _: PageRequest) -> BoxFuture<'_, Result<Page<User>, StoreError>> {
+        self.fail()
+    }
+    fn events(&self, _: PageRequest) -> BoxFuture<'_, Result<Page<Event>, StoreError>> {
+        self.fail()
+    }
+    fn events_of(&self, _: Uuid, _: PageRequest) -> BoxFuture<'_, Result<Page<Event>, StoreError>> {
+        self.fail()
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_500_without_a_word_about_why() {
+    let faults = Arc::new(FaultPlan::new(Faults::healthy()));
+    let router = routes::router(Arc::new(Broken), faults).unwrap();
+    let id = Uuid::nil();
+    let paths = ["/getUsers", "/getEvents", &format!("/getUserById/{id}"), &format!("/getEventsByUserId/{id}")];
+    for path in paths {
+        let request = Request::get(path).body(crate::http::Body::empty()).unwrap();
+        let response = router.answer(request).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(!String::from_utf8_lossy(&body).contains("secret"), "{path}");
+    }
 }
 
 #[tokio::test]

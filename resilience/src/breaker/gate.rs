@@ -3,28 +3,28 @@
 //! The inlined ones are for a breaker in good health: one word is read on the way in, one on the way out, nothing is
 //! written. Everything else goes to a cold function, and most of that behind one short lock.
 
-use super::rejected::{Rejected, Told};
+use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
-use super::word::{self, CALL, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET, UNTRACKED};
+use super::tally::Tally;
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
 use std::time::Duration;
 
 impl Slot {
-    /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    /// Whether it takes a closer look to tell if calls would be refused.
     #[inline]
-    pub(crate) fn would_refuse(&self) -> bool {
-        let gate = self.gate();
-        word::tag(gate) != QUIET && self.would_refuse_unquiet(gate)
+    pub(crate) fn is_guarded(&self) -> bool {
+        !word::admits_all(self.gate())
     }
 
-    #[cold]
-    #[inline(never)]
-    fn would_refuse_unquiet(&self, gate: u64) -> bool {
+    /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    pub(crate) fn would_refuse(&'static self) -> bool {
+        let gate = self.gate();
         match word::tag(gate) {
-            QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY => false,
+            _ if word::admits_all(gate) => false,
             OPEN if self.refuse_at_once(gate).is_some() => true,
             // Whether this request may probe is not known before there is one.
             _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
@@ -33,44 +33,45 @@ impl Slot {
 
     /// Admits a call: its packed ticket, or the refusal.
     #[inline]
-    pub(crate) fn admit(&self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+    pub(crate) fn admit(&'static self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
         let gate = self.gate();
-        if word::tag(gate) == QUIET { Ok(gate) } else { self.admit_unquiet(gate, may_probe) }
+        if word::tag(gate) == QUIET {
+            Ok(gate)
+        } else if word::admits_all(gate) {
+            Ok(gate | GUARDED)
+        } else {
+            self.admit_guarded(gate, may_probe)
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn admit_unquiet(&self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        match word::tag(gate) {
-            QUIET | FREE => return Ok(gate),
-            NOISY | COUNTED | COUNTED_NOISY => return Ok(word::with_tag(gate, CALL)),
-            OPEN => {
-                if let Some(rejected) = self.refuse_at_once(gate) {
-                    return Err(rejected);
-                }
+    fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+        if word::tag(gate) == OPEN {
+            if let Some(rejected) = self.refuse_at_once(gate) {
+                return Err(rejected);
             }
-            _ => {}
         }
         // The user's predicate runs before the lock is taken.
         let may_probe = may_probe();
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
             Ok(ticket) => Ok(word::of_ticket(ticket) | gate & CUSTOM_CLOCK),
-            Err(refusal) => Err(refuse(machine, cx, setup, refusal, events)),
+            Err(refusal) => Err(self.refuse(machine, cx, setup, refusal, events)),
         })
     }
 
     /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
-    fn refuse_at_once(&self, gate: u64) -> Option<Rejected> {
+    fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         let told = self.told();
         let now = clock::coarse();
         // What was read belongs together if the gate still says the same.
-        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(now))
+        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(self, now))
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
     #[cold]
     #[inline(never)]
-    pub(crate) fn refuse_unready(&self, may_probe: impl FnOnce() -> bool) -> Rejected {
+    pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
         let gate = self.gate();
         if word::tag(gate) == OPEN {
             if let Some(rejected) = self.refuse_at_once(gate) {
@@ -82,16 +83,35 @@ impl Slot {
             machine.settle(cx, events);
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
             let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
-            refuse(machine, cx, setup, refusal, events)
+            self.refuse(machine, cx, setup, refusal, events)
         })
     }
 
     /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
     #[inline]
     pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) {
-        if !(matches!(verdict, Verdict::Success) && self.gate() == ticket) {
-            self.record_unquiet(ticket, verdict, since, true);
+        match verdict {
+            Verdict::Success => {
+                if self.gate() != ticket {
+                    self.succeed_unquiet(ticket, since);
+                }
+            }
+            verdict => self.record_unquiet(ticket, verdict, since, true),
         }
+    }
+
+    /// Apart, so that the healthy path has no verdict to lay out.
+    #[inline(never)]
+    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) {
+        // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
+        // shares.
+        if ticket == self.gate() | GUARDED
+            && ticket & (word::TAG_MASK | CUSTOM_CLOCK) == word::COUNTED_CALL
+            && self.tally().is_some_and(Tally::count_plainly)
+        {
+            return;
+        }
+        self.record_unquiet(ticket, Verdict::Success, since, true);
     }
 
     #[cold]
@@ -102,10 +122,10 @@ impl Slot {
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
         let mut slow = false;
         match word::tag(ticket) {
-            FREE | UNTRACKED => return,
+            UNTRACKED | word::NONE => return,
             // Admitted when there was nothing to clear, so it clears nothing.
             QUIET if same_epoch && !failed => return,
-            CALL if same_epoch => {
+            _ if word::is_call(ticket) && same_epoch => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
                 // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
@@ -113,8 +133,8 @@ impl Slot {
                     return;
                 }
             }
-            QUIET | CALL => {}
-            _ => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            PROBE => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            _ => {}
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
@@ -136,7 +156,7 @@ impl Slot {
     #[cold]
     #[inline(never)]
     pub(crate) fn abandon(&self, ticket: u64, since: Option<Instant>) {
-        if matches!(word::tag(ticket), FREE | UNTRACKED) {
+        if matches!(word::tag(ticket), UNTRACKED | word::NONE) {
             return;
         }
         let now = self.now(ticket);
@@ -164,14 +184,22 @@ impl Slot {
     pub(crate) fn now(&self, ticket: u64) -> Instant {
         if ticket & CUSTOM_CLOCK == 0 { clock::exact() } else { self.read(|_, cx| cx.now()) }
     }
-}
 
-/// Makes the refusal that a caller gets, and tells those who asked to hear of refusals.
-fn refuse(machine: &Machine, cx: &Context<'_>, setup: &Setup, refusal: Refusal, events: &mut Vec<Event>) -> Rejected {
-    if setup.tells_refusals() {
-        let kind = EventKind::Refused(refusal.reason);
-        events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
+    /// Makes the refusal that a caller gets, and tells those who asked to hear of refusals.
+    fn refuse(
+        &'static self,
+        machine: &Machine,
+        cx: &Context<'_>,
+        setup: &Setup,
+        refusal: Refusal,
+        events: &mut Vec<Event>,
+    ) -> Rejected {
+        if setup.tells_refusals() {
+            let kind = EventKind::Refused(refusal.reason);
+            events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
+        }
+        // The step may have changed what refusals tell; it is needed now.
+        self.tell(machine, &setup.rules);
+        Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
-    let told = machine.standing_trip().map_or_else(Told::nothing, Told::of).by(setup.name.number());
-    told.because(refusal, machine.raw_level(), cx.now())
 }

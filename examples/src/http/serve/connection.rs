@@ -39,7 +39,7 @@ pub(super) async fn run<S: HttpService>(
     stream.set_nodelay(true).ok();
     let pace = Pace::new(limits);
     let (wire, mut severed) = Wire::new();
-    let edge = Edge { service, peer, wire, body: limits.body, pace: Arc::clone(&pace) };
+    let edge = Edge { service, peer, wire, limits, pace: Arc::clone(&pace) };
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // The pace below is what times the head and the idle time; hyper's timer, which takes them for one thing, is the

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{HOST, HeaderName};
 use http::uri::{Authority, PathAndQuery, Uri};
-use http::{HeaderValue, Method, Request, Response, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -20,8 +20,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::pace::{InFlight, Pace};
-use super::{HttpService, Wire};
-use crate::http::json::BodyLimits;
+use super::{HttpService, ServerLimits, Wire};
 use crate::http::router::{NO_ROUTE, RouteSlot};
 use crate::http::{Body, BoxError, Problem};
 
@@ -69,7 +68,7 @@ pub(super) struct Edge<S> {
     pub(super) service: S,
     pub(super) peer: SocketAddr,
     pub(super) wire: Wire,
-    pub(super) body: BodyLimits,
+    pub(super) limits: ServerLimits,
     pub(super) pace: Arc<Pace>,
 }
 
@@ -80,13 +79,13 @@ impl<S: HttpService> Edge<S> {
         let mut request = request.map(Body::stream);
         let id = RequestId::of(&request);
         let mut record = Record::new(&request, self.peer, &id);
-        let mut response = match check(&mut request) {
+        let mut response = match check(&mut request, self.limits.max_head_bytes) {
             Ok(()) => {
                 let extensions = request.extensions_mut();
                 extensions.insert(id.clone());
                 extensions.insert(Peer(self.peer));
                 extensions.insert(self.wire.clone());
-                extensions.insert(self.body);
+                extensions.insert(self.limits.body);
                 extensions.insert(record.route.clone());
                 let service = self.service;
                 // The state that a panicking handler leaves behind is its own: what is shared is behind locks that
@@ -109,7 +108,13 @@ impl<S: HttpService> Edge<S> {
 }
 
 /// Checks the head as RFC 9112 §3.2 asks, and brings the target into the one form that handlers know.
-fn check<B>(request: &mut Request<B>) -> Result<(), Problem> {
+fn check<B>(request: &mut Request<B>, max_head_bytes: usize) -> Result<(), Problem> {
+    // hyper looks at its limit between two reads, so that a head may be longer that comes in one.
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if fields.sum::<usize>().saturating_add(target) > max_head_bytes {
+        return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(host), None) if is_host(host) => {}

@@ -136,6 +136,16 @@ async fn targets_and_methods_that_are_not_ours_are_refused() {
     }
     let preface = exchange("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
     assert!(!preface.contains(" 200 "), "{preface}");
+    for length in [40 * 1024, 400 * 1024] {
+        let server = start(ServerLimits::default()).await;
+        let mut stream = TcpStream::connect(server.addr()).await.unwrap();
+        let request = format!("GET /hello HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(length));
+        // The server may answer and close before it has taken all of it.
+        stream.write_all(request.as_bytes()).await.ok();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 431", "{length}");
+    }
 }
 
 #[tokio::test]
