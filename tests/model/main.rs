@@ -1,0 +1,6 @@
+//! The breaker against a reference model that was written apart from it.
+#![allow(missing_docs)]
+
+mod by_hand;
+mod random;
+mod wrong;

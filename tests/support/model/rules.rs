@@ -1,0 +1,216 @@
+//! The trip rules, each worked out from the whole history.
+
+use super::history::End;
+use super::outcome::Meaning;
+use super::{Call, Model, Nanos, Rate};
+
+/// Why it tripped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// N failures within a length of time.
+    Window,
+    /// N failures in a row.
+    InARow,
+    /// The share of failures.
+    FailureRate,
+    /// The share of slow calls.
+    SlowCalls,
+    /// Calls that do not come back.
+    Stall,
+    /// The upstream limits its callers, and hints are obeyed.
+    Limited,
+    /// A probe failed.
+    Probe,
+    /// A probe did not come back in time.
+    ProbeDeadline,
+}
+
+/// Whether a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    No,
+    Maybe,
+    Yes,
+}
+
+impl Model {
+    /// The rules that hold after an outcome, and those for which the resolution of a window leaves it open.
+    pub(super) fn rules_after(&self, call: usize, meaning: Meaning, now: Nanos) -> (Vec<Rule>, Vec<Rule>) {
+        let failed = matches!(meaning, Meaning::Failure { .. });
+        let mut held = Vec::new();
+        if failed {
+            held.push((Rule::Window, self.window_holds(now)));
+            held.push((Rule::InARow, self.in_a_row_holds()));
+            held.push((Rule::FailureRate, self.failure_rate_holds(now)));
+        }
+        if self.is_slow(&self.history.calls()[call], now) {
+            held.push((Rule::SlowCalls, self.slow_calls_hold(now)));
+        }
+        let pick = |wanted| held.iter().filter(|(_, holds)| *holds == wanted).map(|(rule, _)| *rule).collect();
+        (pick(Holds::Yes), pick(Holds::Maybe))
+    }
+
+    /// Failures that no success has cleared since: a success clears those that were recorded before its own call was
+    /// admitted, by the order of events.
+    fn uncleared(&self, from: u64, successes_from: u64) -> Vec<(Call, End)> {
+        let ends = self.history.evidence(from);
+        let cleared_up_to = ends
+            .iter()
+            .filter(|(_, end)| end.meaning == Meaning::Success && end.seq > successes_from)
+            .map(|(call, _)| call.seq)
+            .max()
+            .unwrap_or(0);
+        ends.into_iter().filter(|(_, end)| is_failure(end) && end.seq > cleared_up_to).collect()
+    }
+
+    /// The failures of the present run.
+    fn run(&self) -> Vec<(Call, End)> {
+        self.uncleared(self.history.forgotten.in_a_row, 0)
+    }
+
+    /// The last N failures of the failure window; with *keep* successes clear nothing.
+    fn window_log(&self) -> Vec<(Call, End)> {
+        let Some(window) = self.policy.window else { return Vec::new() };
+        let from = self.history.forgotten.window;
+        let failures = if window.keep {
+            self.history.evidence(from).into_iter().filter(|(_, end)| is_failure(end)).collect()
+        } else {
+            self.uncleared(from, self.history.forgotten.window_successes)
+        };
+        last(&failures, window.failures).to_vec()
+    }
+
+    /// The place of the oldest of the last `count` failures of the log.
+    pub(super) fn oldest_kept(&self, count: u32) -> Option<u64> {
+        last(&self.window_log(), count).first().map(|(_, end)| end.seq)
+    }
+
+    /// The failures of the log that lie at most the window away.
+    pub(super) fn failures_in_window(&self, now: Nanos) -> usize {
+        let Some(window) = self.policy.window else { return 0 };
+        self.window_log().iter().filter(|(_, end)| now - end.at <= window.within).count()
+    }
+
+    /// The N-th trips if the oldest of the last N is at most the window away.
+    fn window_holds(&self, now: Nanos) -> Holds {
+        let Some(window) = self.policy.window else { return Holds::No };
+        let log = self.window_log();
+        let enough = log.len() == size(window.failures);
+        certainly(enough && log.first().is_some_and(|(_, end)| now - end.at <= window.within))
+    }
+
+    /// N in a row, however far apart; a success ends only the run that came before its call.
+    fn in_a_row_holds(&self) -> Holds {
+        let Some(failures) = self.policy.in_a_row else { return Holds::No };
+        certainly(self.run().len() >= size(failures))
+    }
+
+    fn failure_rate_holds(&self, now: Nanos) -> Holds {
+        let Some(rate) = self.policy.failure_rate else { return Holds::No };
+        let calls: Vec<_> = self
+            .history
+            .evidence(self.history.forgotten.failure_rate)
+            .iter()
+            .filter(|(_, end)| end.meaning != Meaning::Nothing)
+            .map(|(_, end)| (end.at, is_failure(end)))
+            .collect();
+        share_holds(&rate, &calls, now)
+    }
+
+    fn slow_calls_hold(&self, now: Nanos) -> Holds {
+        let Some(slow) = self.policy.slow_calls else { return Holds::No };
+        let calls: Vec<_> = self
+            .history
+            .evidence(self.history.forgotten.slow_calls)
+            .iter()
+            .filter(|(_, end)| end.meaning != Meaning::Nothing)
+            .map(|(call, end)| (end.at, self.is_slow(call, end.at)))
+            .collect();
+        share_holds(&slow.rate, &calls, now)
+    }
+
+    fn is_slow(&self, call: &Call, end: Nanos) -> bool {
+        self.policy.slow_calls.is_some_and(|slow| end - call.admitted >= slow.limit)
+    }
+
+    /// When N calls have been out for so long, and nobody was answered meanwhile: each of them was admitted after the
+    /// last answer.
+    pub(super) fn stalls_at(&self) -> Option<Nanos> {
+        let stall = self.policy.stall?;
+        let from = self.history.forgotten.stall.max(self.history.clean);
+        let last_answer = self
+            .history
+            .evidence(from)
+            .iter()
+            .filter(|(_, end)| end.meaning != Meaning::Nothing)
+            .map(|(_, end)| end.seq)
+            .max()
+            .unwrap_or(from);
+        let out = self.history.calls().iter().filter(|call| {
+            call.epoch == self.epoch
+                && call.role == super::Role::Regular
+                && call.end.is_none()
+                && call.seq > last_answer
+        });
+        let nth = out.map(|call| call.admitted).nth(size(stall.calls) - 1)?;
+        Some((nth + stall.after).max(self.policy_since))
+    }
+
+    /// The farthest not-before of the failures in the log.
+    pub(super) fn farthest_hint(&self, now: Nanos) -> Option<Nanos> {
+        let mut log = self.window_log();
+        if let Some(failures) = self.policy.in_a_row {
+            log.extend_from_slice(last(&self.run(), failures));
+        }
+        // The failure that trips is in the log of every policy.
+        log.extend_from_slice(last(&self.history.evidence(0), 1));
+        log.iter()
+            .filter_map(|(_, end)| match end.meaning {
+                Meaning::Failure { wait, .. } if wait > 0 => Some(end.at.saturating_add(wait)),
+                _ => None,
+            })
+            .filter(|not_before| *not_before > now)
+            .max()
+    }
+}
+
+fn is_failure(end: &End) -> bool {
+    matches!(end.meaning, Meaning::Failure { .. })
+}
+
+/// Whether the share of marked calls in a sliding window is large enough. A call's age up to the window counts for
+/// certain, beyond 65 64ths of it certainly not; between the two it is a matter of resolution, oldest first out.
+fn share_holds(rate: &Rate, calls: &[(Nanos, bool)], now: Nanos) -> Holds {
+    let age = |at: Nanos| now - at;
+    let certain = calls.iter().filter(|(at, _)| age(*at) <= rate.over).count();
+    let widest = calls.iter().filter(|(at, _)| age(*at) * 64 <= rate.over * 65).count();
+    let holds: Vec<bool> = (certain..=widest)
+        .map(|count| {
+            let counted = &calls[calls.len() - count..];
+            let marked = counted.iter().filter(|(_, marked)| *marked).count();
+            count > 0 && count >= size(rate.min_calls) && share(marked, count) >= rate.ratio
+        })
+        .collect();
+    match (holds.contains(&true), holds.contains(&false)) {
+        (true, false) => Holds::Yes,
+        (true, true) => Holds::Maybe,
+        _ => Holds::No,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a test never has that many calls")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
+}
+
+fn certainly(holds: bool) -> Holds {
+    if holds { Holds::Yes } else { Holds::No }
+}
+
+fn size(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn last<T>(items: &[T], count: u32) -> &[T] {
+    &items[items.len().saturating_sub(size(count))..]
+}
