@@ -146,7 +146,7 @@ stories! {
         "policy: slow 2s 1 over 10s of 2
          admit
          admit
-         wait 2s
+         wait 2.000000001s
          #0 success
          #1 success" => "open for 1s, level 1, late 0: open 1s";
     a_stall_trips_while_the_calls_are_still_out:
@@ -161,8 +161,9 @@ stories! {
          wait 1s
          admit
          admit
+         wait 3s
          #2 success
-         wait 5s" => "closed, failures 0, level 0, late 0: admits";
+         wait 9s" => "closed, failures 0, level 0, late 0: admits";
     a_late_outcome_changes_nothing:
         "policy: window 1 in 1s; stages 1
          admit
@@ -376,7 +377,7 @@ stories! {
          admit
          #0 failure
          wait 2s
-         policy: constant 5s" => "open for 3s, level 1, late 0: open 3s";
+         policy: constant 5s" => "open for 5s, level 1, late 0: open 5s";
     a_reset_is_a_new_beginning:
         "policy: window 1 in 1s
          admit

@@ -102,7 +102,7 @@ impl Subject for Imitation {
     }
 
     fn drop_call(&mut self, call: usize) {
-        self.outcome(call, self.model.verdict_of_drop(call, self.now));
+        self.model = self.model.drop_call(call, self.now).remove(0);
     }
 
     fn wait(&mut self, length: Nanos) {

@@ -35,7 +35,7 @@ impl Model {
             .collect();
         successes.sort_unstable();
         let complete = successes.get(self.policy.slots(stage) - 1)?;
-        Some((*complete).max(stage_since + self.policy.stage_time).max(self.policy_since))
+        Some((*complete).max(stage_since + self.policy.stage_time))
     }
 
     /// The probe whose deadline runs out next, and when.
@@ -43,7 +43,7 @@ impl Model {
         self.history
             .probes(self.epoch)
             .filter(|(_, call)| call.end.is_none() && !call.void)
-            .map(|(index, call)| (index, (call.admitted + self.policy.deadline).max(self.policy_since)))
+            .map(|(index, call)| (index, call.admitted + self.policy.deadline))
             .min_by_key(|(_, at)| *at)
     }
 

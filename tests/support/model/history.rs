@@ -26,6 +26,8 @@ pub struct End {
     pub seq: u64,
     /// What it meant to the policy that was in force.
     pub meaning: Meaning,
+    /// Whether somebody was answered by it.
+    pub answered: bool,
     /// Whether the machine took note of it: it came back in its own epoch, and was not void.
     pub counted: bool,
 }
@@ -69,10 +71,9 @@ pub(super) struct History {
 /// See [`History::forgotten`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Forgotten {
-    pub(super) window: u64,
+    pub(super) log: u64,
     /// Successes from up to here clear nothing, because the policy was to keep.
-    pub(super) window_successes: u64,
-    pub(super) in_a_row: u64,
+    pub(super) log_successes: u64,
     pub(super) failure_rate: u64,
     pub(super) slow_calls: u64,
     pub(super) stall: u64,

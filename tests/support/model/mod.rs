@@ -109,8 +109,6 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     policy: Policy,
-    /// When the present policy was set: it has no effect on what was before.
-    policy_since: Nanos,
     overlay: Overlay,
     phase: Phase,
     /// Grows with every change of phase or overlay.
@@ -147,7 +145,6 @@ impl Model {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
-            policy_since: 0,
             overlay: Overlay::Automatic,
             phase: Phase::Closed { since: 0 },
             epoch: 0,

@@ -1,6 +1,6 @@
 //! Overlay, reset and new policies.
 
-use super::{Hints, Model, Nanos, Overlay, Phase, Policy};
+use super::{Model, Nanos, Overlay, Phase, Policy};
 
 impl Model {
     /// The operator changes the overlay.
@@ -21,10 +21,12 @@ impl Model {
         self.level = self.level_at(at);
         self.overlay = overlay;
         self.epoch += 1;
+        if was_forced || overlay.is_forced() {
+            self.history.clean();
+        }
         match &mut self.phase {
             Phase::Closed { since } => {
-                if was_forced {
-                    self.history.clean();
+                if was_forced || overlay.is_forced() {
                     *since = at;
                 } else if let super::Forgive::Each(interval) = self.policy.forgive {
                     // What was forgiven up to now is settled; the interval that has begun goes on.
@@ -48,7 +50,7 @@ impl Model {
         self.history.clean();
     }
 
-    /// A new policy keeps the state. It acts from now on: nothing that it changes lies before this instant.
+    /// A new policy keeps the state.
     pub fn set_policy(&mut self, policy: Policy, now: Nanos) {
         self.settle(now);
         self.level = self.level_at(now);
@@ -64,33 +66,24 @@ impl Model {
             // What is open stays open, its deadline clamped to the new maximum, or to the new `max_hint` where a hint
             // set it.
             Phase::Open(open) => {
-                let longest = if open.hinted && policy.hints != Hints::Ignore {
-                    policy.max_hint
-                } else {
-                    policy.cool_down.longest()
-                };
-                let clamped = open.earliest.min(open.since + policy.with_jitter(longest)).max(now);
+                let longest = if open.hinted { policy.max_hint } else { policy.cool_down.longest() };
+                let clamped = open.earliest.min(now + longest);
                 (open.earliest, open.latest) = (clamped, clamped);
             }
             Phase::HalfOpen { .. } => {}
         }
         self.policy = policy;
-        self.policy_since = now;
     }
 
-    /// The failure log keeps what fits into both; another rule that is new or changed starts with nothing.
+    /// The failure log keeps what fits into both; a rate that is new or changed starts with nothing.
     fn forget_for(&mut self, policy: &Policy) {
         let seq = self.history.last_seq();
-        let kept = self.policy.window.zip(policy.window).map(|(old, new)| old.failures.min(new.failures));
-        let oldest_kept = self.oldest_kept(kept.unwrap_or(0));
+        let oldest_kept = self.oldest_kept(self.policy.log().min(policy.log()));
         let forgotten = &mut self.history.forgotten;
-        forgotten.window = forgotten.window.max(oldest_kept.map_or(seq, |oldest| oldest - 1));
+        forgotten.log = forgotten.log.max(oldest_kept.map_or(seq, |oldest| oldest - 1));
         let old = &self.policy;
-        if old.window.is_none_or(|window| window.keep) {
-            forgotten.window_successes = seq;
-        }
-        if old.in_a_row.is_none() {
-            forgotten.in_a_row = seq;
+        if old.window.is_some_and(|window| window.keep) {
+            forgotten.log_successes = seq;
         }
         if old.failure_rate != policy.failure_rate {
             forgotten.failure_rate = seq;

@@ -52,17 +52,32 @@ impl Model {
     /// resolution of a rate window leaves the decision open.
     #[must_use]
     pub fn outcome(&self, call: usize, verdict: Verdict, now: Nanos) -> Vec<Self> {
+        self.end(call, verdict, true, now)
+    }
+
+    /// A call is dropped. It is judged by its age: younger than `abandon_after` it says nothing, older it has failed,
+    /// though nobody was answered.
+    #[must_use]
+    pub fn drop_call(&self, call: usize, now: Nanos) -> Vec<Self> {
+        let age = now - self.history.calls()[call].admitted;
+        let verdict = if age < self.policy.abandon_after { Verdict::Ignore } else { Verdict::Failure(None) };
+        self.end(call, verdict, false, now)
+    }
+
+    fn end(&self, call: usize, verdict: Verdict, came_back: bool, now: Nanos) -> Vec<Self> {
         let mut model = self.clone();
         model.settle(now);
         let seq = model.history.next_seq();
         let permit = model.history.calls()[call];
         // An outcome that comes back in another epoch changes nothing; it is counted as late. So is that of a probe
         // whose deadline ran out.
-        let late = permit.epoch != model.epoch || permit.void;
+        // A bystander's outcome never mattered.
+        let late = permit.role != Role::Bystander && (permit.epoch != model.epoch || permit.void);
         model.late += u64::from(late);
         let counted = !late && permit.role != Role::Bystander;
         let meaning = model.meaning(verdict);
-        model.history.end(call, End { at: now, seq, meaning, counted });
+        let answered = came_back && meaning != Meaning::Nothing;
+        model.history.end(call, End { at: now, seq, meaning, counted, answered });
         if !counted {
             return vec![model];
         }
@@ -75,6 +90,11 @@ impl Model {
                 model.trip(now, vec![Rule::Probe], Some(not_before));
                 vec![model]
             }
+            // Half-open: what may trip by slowness is not closed by a slow success.
+            (Role::Probe { .. }, _) if model.is_slow(&permit, now) => {
+                model.trip(now, vec![Rule::SlowCalls], None);
+                vec![model]
+            }
             // Half-open: a success counts for its stage, which may be complete by it.
             (Role::Probe { .. }, Meaning::Success | Meaning::Reachable) => {
                 model.settle(now);
@@ -82,13 +102,6 @@ impl Model {
             }
             (Role::Regular, meaning) => model.regular_outcome(call, meaning, now),
         }
-    }
-
-    /// A dropped call is judged by its age: younger than `abandon_after` it says nothing, older it has failed.
-    #[must_use]
-    pub fn verdict_of_drop(&self, call: usize, now: Nanos) -> Verdict {
-        let age = now - self.history.calls()[call].admitted;
-        if age < self.policy.abandon_after { Verdict::Ignore } else { Verdict::Failure(None) }
     }
 
     /// The closed machine looks at its rules; the outcome itself is in the history already.
@@ -112,6 +125,8 @@ impl Model {
     /// Worked out when the outcome is recorded, and kept: a later policy does not change what was.
     fn meaning(&self, verdict: Verdict) -> Meaning {
         let obeys = self.policy.hints == Hints::Obey;
+        // Where hints are not taken nothing is remembered of them.
+        let heard = |wait| if self.policy.hints == Hints::Ignore { 0 } else { wait };
         let half_open = matches!(self.phase, Phase::HalfOpen { .. });
         match verdict {
             Verdict::Success => Meaning::Success,
@@ -120,11 +135,11 @@ impl Model {
             Verdict::Failure(None) => Meaning::Failure { wait: 0, at_once: false },
             // A wait of nothing is a past one: as if there were no hint.
             Verdict::Failure(Some(hint)) => {
-                Meaning::Failure { wait: hint.after, at_once: obeys && hint.limiting && hint.after > 0 }
+                Meaning::Failure { wait: heard(hint.after), at_once: obeys && hint.limiting && hint.after > 0 }
             }
             Verdict::Limited(wait) if obeys && wait > 0 => Meaning::Failure { wait, at_once: true },
             Verdict::Limited(_) => Meaning::Reachable,
-            Verdict::Relayed(wait) if half_open => Meaning::Failure { wait: wait.unwrap_or(0), at_once: false },
+            Verdict::Relayed(wait) if half_open => Meaning::Failure { wait: heard(wait.unwrap_or(0)), at_once: false },
             Verdict::Relayed(_) => Meaning::Nothing,
         }
     }

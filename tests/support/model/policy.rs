@@ -65,7 +65,7 @@ pub struct Rate {
 /// A share of slow calls.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slow {
-    /// A call of this length or longer is slow.
+    /// A longer call is slow.
     pub limit: Nanos,
     /// The share and its window.
     pub rate: Rate,
@@ -185,6 +185,12 @@ impl Policy {
     pub fn is_exact(&self) -> bool {
         let rounds = |level| matches!(self.cool_down.at(level), (down, up) if down != up);
         self.jitter == 0.0 && !(0..64).any(rounds)
+    }
+
+    /// The log keeps as many failures as the longest rule wants; a few where no rule wants any.
+    #[must_use]
+    pub fn log(&self) -> u32 {
+        self.window.map(|window| window.failures).max(self.in_a_row).unwrap_or(3)
     }
 
     /// How long a probe takes up its slot.

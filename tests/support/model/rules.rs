@@ -2,7 +2,7 @@
 
 use super::history::End;
 use super::outcome::Meaning;
-use super::{Call, Model, Nanos, Rate};
+use super::{Call, Model, Nanos, Rate, Role};
 
 /// Why it tripped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,38 +65,38 @@ impl Model {
 
     /// The failures of the present run.
     fn run(&self) -> Vec<(Call, End)> {
-        self.uncleared(self.history.forgotten.in_a_row, 0)
+        self.uncleared(0, 0)
     }
 
-    /// The last N failures of the failure window; with *keep* successes clear nothing.
-    fn window_log(&self) -> Vec<(Call, End)> {
-        let Some(window) = self.policy.window else { return Vec::new() };
-        let from = self.history.forgotten.window;
-        let failures = if window.keep {
+    /// The last failures of the log, as many as the longest rule wants; with *keep* successes clear nothing.
+    fn log(&self) -> Vec<(Call, End)> {
+        let from = self.history.forgotten.log;
+        let failures = if self.policy.window.is_some_and(|window| window.keep) {
             self.history.evidence(from).into_iter().filter(|(_, end)| is_failure(end)).collect()
         } else {
-            self.uncleared(from, self.history.forgotten.window_successes)
+            self.uncleared(from, self.history.forgotten.log_successes)
         };
-        last(&failures, window.failures).to_vec()
+        last(&failures, self.policy.log()).to_vec()
     }
 
     /// The place of the oldest of the last `count` failures of the log.
     pub(super) fn oldest_kept(&self, count: u32) -> Option<u64> {
-        last(&self.window_log(), count).first().map(|(_, end)| end.seq)
+        last(&self.log(), count).first().map(|(_, end)| end.seq)
     }
 
     /// The failures of the log that lie at most the window away.
     pub(super) fn failures_in_window(&self, now: Nanos) -> usize {
         let Some(window) = self.policy.window else { return 0 };
-        self.window_log().iter().filter(|(_, end)| now - end.at <= window.within).count()
+        self.log().iter().filter(|(_, end)| now - end.at <= window.within).count()
     }
 
     /// The N-th trips if the oldest of the last N is at most the window away.
     fn window_holds(&self, now: Nanos) -> Holds {
         let Some(window) = self.policy.window else { return Holds::No };
-        let log = self.window_log();
-        let enough = log.len() == size(window.failures);
-        certainly(enough && log.first().is_some_and(|(_, end)| now - end.at <= window.within))
+        let log = self.log();
+        let newest = last(&log, window.failures);
+        let enough = newest.len() == size(window.failures);
+        certainly(enough && newest.first().is_some_and(|(_, end)| now - end.at <= window.within))
     }
 
     /// N in a row, however far apart; a success ends only the run that came before its call.
@@ -129,8 +129,8 @@ impl Model {
         share_holds(&slow.rate, &calls, now)
     }
 
-    fn is_slow(&self, call: &Call, end: Nanos) -> bool {
-        self.policy.slow_calls.is_some_and(|slow| end - call.admitted >= slow.limit)
+    pub(super) fn is_slow(&self, call: &Call, end: Nanos) -> bool {
+        self.policy.slow_calls.is_some_and(|slow| end - call.admitted > slow.limit)
     }
 
     /// When N calls have been out for so long, and nobody was answered meanwhile: each of them was admitted after the
@@ -138,33 +138,18 @@ impl Model {
     pub(super) fn stalls_at(&self) -> Option<Nanos> {
         let stall = self.policy.stall?;
         let from = self.history.forgotten.stall.max(self.history.clean);
-        let last_answer = self
-            .history
-            .evidence(from)
-            .iter()
-            .filter(|(_, end)| end.meaning != Meaning::Nothing)
-            .map(|(_, end)| end.seq)
-            .max()
-            .unwrap_or(from);
+        let answers = self.history.evidence(from).into_iter().filter(|(_, end)| end.answered);
+        let last_answer = answers.map(|(_, end)| end.seq).max().unwrap_or(from);
         let out = self.history.calls().iter().filter(|call| {
-            call.epoch == self.epoch
-                && call.role == super::Role::Regular
-                && call.end.is_none()
-                && call.seq > last_answer
+            call.epoch == self.epoch && call.role == Role::Regular && call.end.is_none() && call.seq > last_answer
         });
-        let nth = out.map(|call| call.admitted).nth(size(stall.calls) - 1)?;
-        Some((nth + stall.after).max(self.policy_since))
+        Some(out.map(|call| call.admitted).nth(size(stall.calls) - 1)? + stall.after)
     }
 
     /// The farthest not-before of the failures in the log.
     pub(super) fn farthest_hint(&self, now: Nanos) -> Option<Nanos> {
-        let mut log = self.window_log();
-        if let Some(failures) = self.policy.in_a_row {
-            log.extend_from_slice(last(&self.run(), failures));
-        }
-        // The failure that trips is in the log of every policy.
-        log.extend_from_slice(last(&self.history.evidence(0), 1));
-        log.iter()
+        self.log()
+            .iter()
             .filter_map(|(_, end)| match end.meaning {
                 Meaning::Failure { wait, .. } if wait > 0 => Some(end.at.saturating_add(wait)),
                 _ => None,
