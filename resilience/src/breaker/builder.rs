@@ -1,0 +1,325 @@
+use super::Breaker;
+use super::name::Name;
+use super::setup::Setup;
+use super::snapshot::Snapshot;
+use crate::clock::Clock;
+use crate::observe::{Observer, Outbox};
+use crate::policy::{
+    CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError, Rules, SlowCalls, Stall,
+};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Builds a [`Breaker`]; see [`Breaker::builder`].
+///
+/// Each rule reads as a sentence: `.failures(3).within(30 s)`, `.in_a_row(5)`,
+/// `.failure_rate(0.5).over(60 s).min_calls(20)`, `.slow_calls(0.5).slower_than(2 s).over(60 s).min_calls(20)`,
+/// `.stalled(10).for_longer_than(5 s)`. Values are checked by [`build`](Self::build), all of them.
+#[must_use = "a builder does nothing until it is built"]
+#[derive(Clone)]
+pub struct Builder {
+    policy: Policy,
+    name: Option<Arc<str>>,
+    clock: Option<Arc<dyn Clock>>,
+    observers: Vec<Arc<dyn Observer>>,
+    restored: Option<Snapshot>,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self { policy: Policy::default(), name: None, clock: None, observers: Vec::new(), restored: None }
+    }
+
+    /// Starts from this policy, in place of all that was said before about rules, cool-downs and probes.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What the breaker is called in events, metrics and refusals. Default: `resilience`.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The failure window: so many failures … [`within`](FailuresStep::within) so long. Default: 3 within 30 s.
+    pub fn failures(self, failures: u32) -> FailuresStep {
+        FailuresStep { builder: self, failures }
+    }
+
+    /// No failure window: only the other rules trip.
+    pub fn without_failure_window(mut self) -> Self {
+        self.policy.window = None;
+        self
+    }
+
+    /// A success leaves the failures in the window to age. Default: it clears those recorded before its call was admitted.
+    pub fn keep_on_success(mut self) -> Self {
+        self.policy.window.get_or_insert_default().on_success = OnSuccess::Keep;
+        self
+    }
+
+    /// Trips after so many failures in a row, however far apart. Default: off.
+    pub fn in_a_row(mut self, failures: u32) -> Self {
+        self.policy.in_a_row = Some(failures);
+        self
+    }
+
+    /// Trips at this share of failures … [`over`](FailureRateStep::over) a time. Default: off.
+    pub fn failure_rate(self, ratio: f64) -> FailureRateStep {
+        FailureRateStep { builder: self, ratio, over: Duration::ZERO }
+    }
+
+    /// Trips at this share of calls … [`slower than`](SlowCallsStep::slower_than) a limit. Default: off.
+    pub fn slow_calls(self, ratio: f64) -> SlowCallsStep {
+        SlowCallsStep { builder: self, ratio, slower_than: Duration::ZERO, over: Duration::ZERO }
+    }
+
+    /// Trips when so many calls are out … [`for longer than`](StallStep::for_longer_than) a time, nobody being answered
+    /// meanwhile. Default: off.
+    pub fn stalled(self, calls: u32) -> StallStep {
+        StallStep { builder: self, calls }
+    }
+
+    /// The first cool-down. Default: 1 s.
+    pub fn delay(self, first: Duration) -> Self {
+        self.exponential(|delay, _, _| *delay = first)
+    }
+
+    /// By how much each cool-down is longer than the one before. Default: 1.5.
+    pub fn factor(self, growth: f64) -> Self {
+        self.exponential(|_, factor, _| *factor = growth)
+    }
+
+    /// The longest cool-down. Default: 60 s.
+    pub fn max_delay(self, longest: Duration) -> Self {
+        self.exponential(|_, _, max_delay| *max_delay = longest)
+    }
+
+    /// Another form of cool-down: constant, or one for each level.
+    pub fn cool_down(mut self, cool_down: CoolDown) -> Self {
+        self.policy.cool_down = cool_down;
+        self
+    }
+
+    /// The largest share added at random on top of each open time. Default: 0.1.
+    pub fn jitter(mut self, jitter: f64) -> Self {
+        self.policy.jitter = jitter;
+        self
+    }
+
+    /// Closing sets the level to zero. The default.
+    pub fn forgive_at_once(mut self) -> Self {
+        self.policy.forgive = Forgive::AtOnce;
+        self
+    }
+
+    /// One level is forgiven for each such interval spent closed.
+    pub fn forgive_each(mut self, interval: Duration) -> Self {
+        self.policy.forgive = Forgive::Each(interval);
+        self
+    }
+
+    /// How the server's hints are taken. Default: they extend the open time.
+    pub fn hints(mut self, hints: Hints) -> Self {
+        self.policy.hints = hints;
+        self
+    }
+
+    /// The longest hint that is followed. Default: 5 min.
+    pub fn max_hint(mut self, max_hint: Duration) -> Self {
+        self.policy.max_hint = max_hint;
+        self
+    }
+
+    /// Probes in flight in the first stage of half-open; each stage doubles it. Default: 1.
+    pub fn probes(mut self, probes: u32) -> Self {
+        self.policy.probes = probes;
+        self
+    }
+
+    /// Stages of half-open. 1 is the classic breaker. Default: 3.
+    pub fn stages(mut self, stages: u32) -> Self {
+        self.policy.stages = stages;
+        self
+    }
+
+    /// The least time a stage lasts. Default: 0.
+    pub fn stage_time(mut self, stage_time: Duration) -> Self {
+        self.policy.stage_time = stage_time;
+        self
+    }
+
+    /// A probe that is out for this long has failed. Default: 10 s.
+    pub fn probe_deadline(mut self, deadline: Duration) -> Self {
+        self.policy.probe_deadline = deadline;
+        self
+    }
+
+    /// A probe that is out for this long makes room for another. Default: the first cool-down.
+    pub fn probe_patience(mut self, patience: Duration) -> Self {
+        self.policy.probe_patience = Some(patience);
+        self
+    }
+
+    /// A call that is dropped at this age or older is a failure; younger, it says nothing. Default: 1 s.
+    pub fn abandon_after(mut self, age: Duration) -> Self {
+        self.policy.abandon_after = age;
+        self
+    }
+
+    /// Where time comes from. Default: [`Monotonic`](crate::clock::Monotonic).
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Who is told of events; can be called several times. See [`observe`](crate::observe).
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Starts where a breaker stood when this snapshot was taken, before a restart say: what was open stays open for
+    /// the rest of its time, by the wall clock, and at most as long as the policy lets it.
+    pub fn restore(mut self, snapshot: Snapshot) -> Self {
+        self.restored = Some(snapshot);
+        self
+    }
+
+    /// Checks the policy and makes the breaker.
+    ///
+    /// # Errors
+    ///
+    /// The first field of the policy that is out of its range, by name.
+    pub fn build(self) -> Result<Breaker, PolicyError> {
+        let mut setup = Setup::new(Rules::new(self.policy)?);
+        if let Some(name) = self.name {
+            setup.name = Arc::new(Name::new(name));
+        }
+        setup.clock = self.clock;
+        if !self.observers.is_empty() {
+            setup.outbox = Some(Arc::new(Outbox::new(Arc::clone(setup.name.text()), self.observers)));
+        }
+        let breaker = Breaker::of(Arc::new(setup));
+        if let Some(snapshot) = self.restored {
+            breaker.restore(&snapshot);
+        }
+        Ok(breaker)
+    }
+
+    /// Changes the exponential cool-down; the default one, where another form was set.
+    fn exponential(mut self, change: impl FnOnce(&mut Duration, &mut f64, &mut Duration)) -> Self {
+        if !matches!(self.policy.cool_down, CoolDown::Exponential { .. }) {
+            self.policy.cool_down = CoolDown::default();
+        }
+        if let CoolDown::Exponential { delay, factor, max_delay } = &mut self.policy.cool_down {
+            change(delay, factor, max_delay);
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { policy, name, clock, observers, restored } = self;
+        f.debug_struct("Builder")
+            .field("policy", policy)
+            .field("name", name)
+            .field("clock", clock)
+            .field("observers", &observers.len())
+            .field("restored", restored)
+            .finish()
+    }
+}
+
+/// `.failures(3)` …
+#[must_use = "say `.within(…)`"]
+#[derive(Clone, Debug)]
+pub struct FailuresStep {
+    builder: Builder,
+    failures: u32,
+}
+
+impl FailuresStep {
+    /// … `.within(30 s)`.
+    pub fn within(self, within: Duration) -> Builder {
+        let mut builder = self.builder;
+        let on_success = builder.policy.window.unwrap_or_default().on_success;
+        builder.policy.window = Some(FailureWindow { failures: self.failures, within, on_success });
+        builder
+    }
+}
+
+/// `.failure_rate(0.5)` …
+#[must_use = "say `.over(…).min_calls(…)`"]
+#[derive(Clone, Debug)]
+pub struct FailureRateStep {
+    builder: Builder,
+    ratio: f64,
+    over: Duration,
+}
+
+impl FailureRateStep {
+    /// … `.over(60 s)` …
+    pub fn over(mut self, over: Duration) -> Self {
+        self.over = over;
+        self
+    }
+
+    /// … `.min_calls(20)`.
+    pub fn min_calls(self, min_calls: u32) -> Builder {
+        let mut builder = self.builder;
+        builder.policy.failure_rate = Some(FailureRate { ratio: self.ratio, over: self.over, min_calls });
+        builder
+    }
+}
+
+/// `.slow_calls(0.5)` …
+#[must_use = "say `.slower_than(…).over(…).min_calls(…)`"]
+#[derive(Clone, Debug)]
+pub struct SlowCallsStep {
+    builder: Builder,
+    ratio: f64,
+    slower_than: Duration,
+    over: Duration,
+}
+
+impl SlowCallsStep {
+    /// … `.slower_than(2 s)` …
+    pub fn slower_than(mut self, limit: Duration) -> Self {
+        self.slower_than = limit;
+        self
+    }
+
+    /// … `.over(60 s)` …
+    pub fn over(mut self, over: Duration) -> Self {
+        self.over = over;
+        self
+    }
+
+    /// … `.min_calls(20)`.
+    pub fn min_calls(self, min_calls: u32) -> Builder {
+        let Self { mut builder, ratio, slower_than, over } = self;
+        builder.policy.slow_calls = Some(SlowCalls { ratio, slower_than, over, min_calls });
+        builder
+    }
+}
+
+/// `.stalled(10)` …
+#[must_use = "say `.for_longer_than(…)`"]
+#[derive(Clone, Debug)]
+pub struct StallStep {
+    builder: Builder,
+    calls: u32,
+}
+
+impl StallStep {
+    /// … `.for_longer_than(5 s)`.
+    pub fn for_longer_than(self, longer_than: Duration) -> Builder {
+        let mut builder = self.builder;
+        builder.policy.stall = Some(Stall { calls: self.calls, longer_than });
+        builder
+    }
+}

@@ -1,0 +1,177 @@
+//! Admission and outcomes: the paths that calls take through a [`Slot`].
+//!
+//! The inlined ones are for a breaker in good health: one word is read on the way in, one on the way out, nothing is
+//! written. Everything else goes to a cold function, and most of that behind one short lock.
+
+use super::rejected::{Rejected, Told};
+use super::setup::Setup;
+use super::slot::Slot;
+use super::word::{self, CALL, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET, UNTRACKED};
+use crate::Verdict;
+use crate::clock::{self, Instant};
+use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
+use std::time::Duration;
+
+impl Slot {
+    /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    #[inline]
+    pub(crate) fn would_refuse(&self) -> bool {
+        let gate = self.gate();
+        word::tag(gate) != QUIET && self.would_refuse_unquiet(gate)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn would_refuse_unquiet(&self, gate: u64) -> bool {
+        match word::tag(gate) {
+            QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY => false,
+            OPEN if self.refuse_at_once(gate).is_some() => true,
+            // Whether this request may probe is not known before there is one.
+            _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
+        }
+    }
+
+    /// Admits a call: its packed ticket, or the refusal.
+    #[inline]
+    pub(crate) fn admit(&self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+        let gate = self.gate();
+        if word::tag(gate) == QUIET { Ok(gate) } else { self.admit_unquiet(gate, may_probe) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn admit_unquiet(&self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+        match word::tag(gate) {
+            QUIET | FREE => return Ok(gate),
+            NOISY | COUNTED | COUNTED_NOISY => return Ok(word::with_tag(gate, CALL)),
+            OPEN => {
+                if let Some(rejected) = self.refuse_at_once(gate) {
+                    return Err(rejected);
+                }
+            }
+            _ => {}
+        }
+        // The user's predicate runs before the lock is taken.
+        let may_probe = may_probe();
+        self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
+            Ok(ticket) => Ok(word::of_ticket(ticket) | gate & CUSTOM_CLOCK),
+            Err(refusal) => Err(refuse(machine, cx, setup, refusal, events)),
+        })
+    }
+
+    /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
+    fn refuse_at_once(&self, gate: u64) -> Option<Rejected> {
+        let told = self.told();
+        let now = clock::coarse();
+        // What was read belongs together if the gate still says the same.
+        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(now))
+    }
+
+    /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn refuse_unready(&self, may_probe: impl FnOnce() -> bool) -> Rejected {
+        let gate = self.gate();
+        if word::tag(gate) == OPEN {
+            if let Some(rejected) = self.refuse_at_once(gate) {
+                return rejected;
+            }
+        }
+        let may_probe = may_probe();
+        self.step(|machine, cx, setup, events| {
+            machine.settle(cx, events);
+            let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
+            let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
+            refuse(machine, cx, setup, refusal, events)
+        })
+    }
+
+    /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
+    #[inline]
+    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) {
+        if !(matches!(verdict, Verdict::Success) && self.gate() == ticket) {
+            self.record_unquiet(ticket, verdict, since, true);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Option<Instant>, answered: bool) {
+        let gate = self.gate();
+        let (is, same_epoch) = (word::tag(gate), word::epoch(gate) == word::epoch(ticket));
+        let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
+        let mut slow = false;
+        match word::tag(ticket) {
+            FREE | UNTRACKED => return,
+            // Admitted when there was nothing to clear, so it clears nothing.
+            QUIET if same_epoch && !failed => return,
+            CALL if same_epoch => {
+                slow = self.count(ticket, verdict, since);
+                let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
+                // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
+                if !(failed || slow || clears || is == LOCKED) {
+                    return;
+                }
+            }
+            QUIET | CALL => {}
+            _ => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+        }
+        self.step(|machine, cx, _, events| {
+            let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
+            let ticket = word::to_ticket(ticket, machine.seq());
+            machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
+        });
+    }
+
+    /// Counts a call for the rules that want it; whether it was slow.
+    fn count(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
+        self.tally().is_some_and(|tally| {
+            tally.count(verdict, since, |precise| {
+                if ticket & CUSTOM_CLOCK != 0 || precise { self.now(ticket) } else { clock::coarse() }
+            })
+        })
+    }
+
+    /// A call that was dropped before its outcome is judged by its age.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn abandon(&self, ticket: u64, since: Option<Instant>) {
+        if matches!(word::tag(ticket), FREE | UNTRACKED) {
+            return;
+        }
+        let now = self.now(ticket);
+        let age = since.map_or(0, |since| now.since(since));
+        let limit = self.read(|cell, _| cell.setup.rules.abandon_after);
+        let verdict = if age >= limit { Verdict::Failure(None) } else { Verdict::Ignore };
+        self.record_unquiet(ticket, verdict, since, false);
+    }
+
+    /// A call that says nothing: it was never made, or nobody knows how it went.
+    pub(crate) fn give_back(&self, ticket: u64) {
+        self.record_unquiet(ticket, Verdict::Ignore, None, false);
+    }
+
+    /// A panic unwinds out of the call.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn panicked(&self, ticket: u64, since: Option<Instant>) {
+        self.record_unquiet(ticket, Verdict::Failure(None), since, false);
+    }
+
+    /// The present instant on the clock of the breaker that gave this ticket out.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn now(&self, ticket: u64) -> Instant {
+        if ticket & CUSTOM_CLOCK == 0 { clock::exact() } else { self.read(|_, cx| cx.now()) }
+    }
+}
+
+/// Makes the refusal that a caller gets, and tells those who asked to hear of refusals.
+fn refuse(machine: &Machine, cx: &Context<'_>, setup: &Setup, refusal: Refusal, events: &mut Vec<Event>) -> Rejected {
+    if setup.tells_refusals() {
+        let kind = EventKind::Refused(refusal.reason);
+        events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
+    }
+    let told = machine.standing_trip().map_or_else(Told::nothing, Told::of).by(setup.name.number());
+    told.because(refusal, machine.raw_level(), cx.now())
+}

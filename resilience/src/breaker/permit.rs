@@ -1,0 +1,153 @@
+use super::slot::Slot;
+use super::word::SPENT;
+use crate::Verdict;
+use crate::clock::Instant;
+use std::fmt;
+
+/// Leave to make one call. It is given back exactly once: with the call's outcome, or by being dropped.
+///
+/// A permit that is dropped says nothing about the upstream, unless its thread is panicking: a panic that unwinds out of
+/// the call is a failure. A probe's permit frees its slot either way, so no sequence of drops can wedge recovery. An
+/// outcome that comes back after the breaker has changed its phase changes nothing.
+///
+/// ```
+/// use resilience::{Breaker, State};
+///
+/// let breaker = Breaker::new();
+/// breaker.try_acquire()?.failure();
+/// drop(breaker.try_acquire()?);
+/// breaker.try_acquire()?.failure();
+/// assert_eq!(breaker.snapshot().failures.len(), 2);
+/// breaker.try_acquire()?.success();
+/// assert_eq!(breaker.snapshot().failures.len(), 0);
+/// # Ok::<(), resilience::Rejected>(())
+/// ```
+#[must_use = "a permit that is dropped at once guards no call"]
+pub struct Permit {
+    slot: &'static Slot,
+    ticket: u64,
+    since: Option<Instant>,
+}
+
+impl Permit {
+    pub(super) fn new(slot: &'static Slot, ticket: u64) -> Self {
+        // Only the rule about slow calls wants to know when it began.
+        let timed = slot.tally().is_some_and(super::tally::Tally::times_calls);
+        Self { slot, ticket, since: timed.then(|| slot.now(ticket)) }
+    }
+
+    /// The call succeeded.
+    pub fn success(self) {
+        self.record(Verdict::Success);
+    }
+
+    /// The call failed.
+    pub fn failure(self) {
+        self.record(Verdict::Failure(None));
+    }
+
+    /// The call ended like this.
+    pub fn record(mut self, verdict: Verdict) {
+        let ticket = std::mem::replace(&mut self.ticket, SPENT);
+        self.slot.record(ticket, verdict, self.since);
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.ticket == SPENT {
+            return;
+        }
+        if std::thread::panicking() {
+            self.slot.panicked(self.ticket, self.since);
+        } else {
+            self.slot.give_back(self.ticket);
+        }
+    }
+}
+
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+/// The permit of a call whose dropping is judged by its age: what futures and bodies hold.
+pub(crate) struct CallPermit {
+    slot: &'static Slot,
+    ticket: u64,
+    /// When the call was first found waiting, in nanoseconds; 0: never. A call that never waits reads no clock.
+    since: u64,
+}
+
+impl CallPermit {
+    #[inline]
+    pub(crate) fn new(slot: &'static Slot, ticket: u64) -> Self {
+        Self { slot, ticket, since: 0 }
+    }
+
+    /// The call has to wait: its age counts from now on.
+    #[inline]
+    pub(crate) fn waits(&mut self) {
+        if self.since == 0 && self.ticket != SPENT {
+            // An instant of exactly zero would read as "never": a nanosecond more does no harm.
+            self.since = self.slot.now(self.ticket).as_nanos().max(1);
+        }
+    }
+
+    /// The call goes on: its age counts from the next time it has to wait.
+    #[cfg(feature = "http")]
+    pub(crate) fn flows(&mut self) {
+        self.since = 0;
+    }
+
+    fn since(&self) -> Option<Instant> {
+        (self.since != 0).then(|| Instant::from_nanos(self.since))
+    }
+
+    /// The call ended like this.
+    #[inline]
+    pub(crate) fn record(&mut self, verdict: Verdict) {
+        let ticket = std::mem::replace(&mut self.ticket, SPENT);
+        if ticket != SPENT {
+            self.slot.record(ticket, verdict, self.since());
+        }
+    }
+
+    /// Runs a part of the call; a panic that unwinds out of it is a failure.
+    #[inline]
+    pub(crate) fn guard<R>(&mut self, part: impl FnOnce() -> R) -> R {
+        struct Unwinding<'a>(&'a mut CallPermit);
+        impl Drop for Unwinding<'_> {
+            fn drop(&mut self) {
+                let ticket = std::mem::replace(&mut self.0.ticket, SPENT);
+                self.0.slot.panicked(ticket, self.0.since());
+            }
+        }
+        let unwinding = Unwinding(self);
+        let result = part();
+        std::mem::forget(unwinding);
+        result
+    }
+
+    /// Hands the permit on, to a body say.
+    #[cfg(feature = "http")]
+    pub(crate) fn take(&mut self) -> Self {
+        Self { slot: self.slot, ticket: std::mem::replace(&mut self.ticket, SPENT), since: self.since }
+    }
+}
+
+impl Drop for CallPermit {
+    #[inline]
+    fn drop(&mut self) {
+        if self.ticket != SPENT {
+            self.slot.abandon(self.ticket, self.since());
+        }
+    }
+}
+
+impl fmt::Debug for CallPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallPermit").field("spent", &(self.ticket == SPENT)).finish_non_exhaustive()
+    }
+}

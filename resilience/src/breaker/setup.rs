@@ -1,0 +1,46 @@
+use super::name::{Name, UNNAMED};
+use crate::clock::{self, Clock, Instant};
+use crate::machine::Event;
+use crate::observe::Outbox;
+use crate::policy::Rules;
+use std::sync::{Arc, OnceLock};
+
+/// What breakers share or are told once: the rules, a name, where time comes from, who listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    pub(super) rules: Rules,
+    pub(super) name: Arc<Name>,
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    pub(super) outbox: Option<Arc<Outbox>>,
+}
+
+impl Setup {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { rules, name: Arc::new(Name::new(Arc::from(UNNAMED))), clock: None, outbox: None }
+    }
+
+    /// The default rules, shared by all breakers that were told nothing.
+    pub(super) fn idle() -> Arc<Self> {
+        static IDLE: OnceLock<Arc<Setup>> = OnceLock::new();
+        Arc::clone(IDLE.get_or_init(|| Arc::new(Self::new(Rules::default()))))
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.clock.as_ref().map_or_else(clock::exact, |clock| clock.now())
+    }
+
+    pub(super) fn has_own_clock(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    pub(super) fn tells_refusals(&self) -> bool {
+        self.outbox.as_ref().is_some_and(|outbox| outbox.wants_refusals())
+    }
+
+    /// Queues events for whoever listens; the outbox, if something has to be delivered.
+    pub(super) fn queue(&self, events: Vec<Event>) -> Option<Arc<Outbox>> {
+        let outbox = self.outbox.as_ref().filter(|_| !events.is_empty())?;
+        outbox.queue(events);
+        Some(Arc::clone(outbox))
+    }
+}

@@ -1,0 +1,261 @@
+//! Where a breaker's state lives: a slot in a process-wide arena.
+//!
+//! A future that carries a permit must reach the breaker's state for as long as it lives, and a reference count per
+//! call would put a write to a shared line on the healthy path. So slots are never freed, only used again: `&'static
+//! Slot` is always good to read. The epoch of a slot never goes back, also when it changes its owner; a permit names
+//! slot and epoch, and the outcome of another epoch changes nothing. A permit that outlives its breaker is therefore
+//! just one more late outcome.
+//!
+//! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
+
+use super::rejected::Told;
+use super::setup::Setup;
+use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
+use super::tally::Tally;
+use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
+use crate::clock::Instant;
+use crate::machine::{Context, Event, Machine, Overlay};
+use crate::policy::Rules;
+use std::sync::Arc;
+
+/// What a slot guards.
+#[derive(Debug)]
+pub(super) struct Cell {
+    pub(super) machine: Machine,
+    pub(super) setup: Arc<Setup>,
+}
+
+/// The state of one breaker: two cache lines.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Slot {
+    /// The present word. A healthy call reads this twice and writes nothing.
+    gate: AtomicU64,
+    // What a refusal tells, readable without the lock. It changes only together with the gate's epoch, and the gate
+    // says `LOCKED` meanwhile.
+    /// When it ends, in nanoseconds on the breaker's clock.
+    until: AtomicU64,
+    /// When the first and the last failure were recorded, in milliseconds, 32 bits each.
+    failed_at: AtomicU64,
+    /// Rule, level and counts: see `Rejected`.
+    told: AtomicU64,
+    owners: AtomicU32,
+    /// Which tally counts this slot's calls, plus one; 0: none yet.
+    tally: AtomicU32,
+    /// The number of the owner's name.
+    name: AtomicU32,
+    cell: Mutex<Cell>,
+}
+
+mod arena {
+    use super::{Mutex, Slot, lock};
+
+    #[cfg(not(loom))]
+    static FREE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
+
+    #[cfg(loom)]
+    loom::lazy_static! {
+        static ref FREE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
+    }
+
+    pub(super) fn take() -> Option<&'static Slot> {
+        lock(&FREE).pop()
+    }
+
+    pub(super) fn give_back(slot: &'static Slot) {
+        lock(&FREE).push(slot);
+    }
+}
+
+impl Slot {
+    /// A slot with one owner.
+    pub(super) fn claim(setup: Arc<Setup>) -> &'static Self {
+        let slot = arena::take().unwrap_or_else(|| {
+            let cell = Cell { machine: Machine::new(&setup.rules), setup: Arc::clone(&setup) };
+            Box::leak(Box::new(Self {
+                gate: AtomicU64::new(word::pack(LOCKED, 0, 1)),
+                until: AtomicU64::new(0),
+                failed_at: AtomicU64::new(0),
+                told: AtomicU64::new(0),
+                owners: AtomicU32::new(0),
+                tally: AtomicU32::new(0),
+                name: AtomicU32::new(0),
+                cell: Mutex::new(cell),
+            }))
+        });
+        slot.owners.store(1, Ordering::Relaxed);
+        let mut cell = lock(&slot.cell);
+        // The next epoch: whatever the slot's last owner still has out is late.
+        cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
+        cell.setup = setup;
+        slot.prepare_tally(&cell.setup.rules);
+        slot.publish(&cell);
+        drop(cell);
+        slot
+    }
+
+    pub(super) fn share(&'static self) {
+        // As for `Arc`: an owner exists already, so nothing has to be ordered.
+        self.owners.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The last owner gives the slot back.
+    pub(super) fn release(&'static self) {
+        if self.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.retire();
+        }
+    }
+
+    #[cold]
+    fn retire(&'static self) {
+        let mut cell = lock(&self.cell);
+        let idle = Setup::idle();
+        let epoch = cell.machine.epoch() + 1;
+        cell.machine = Machine::with_epoch(&idle.rules, epoch);
+        // Observers and clocks are the user's; they are dropped outside the lock.
+        let old = std::mem::replace(&mut cell.setup, idle);
+        self.publish(&cell);
+        drop(cell);
+        drop(old);
+        arena::give_back(self);
+    }
+
+    pub(super) fn gate(&self) -> u64 {
+        self.gate.load(Ordering::Acquire)
+    }
+
+    /// Whether it can be seen without the lock that it is closed.
+    pub(super) fn is_plainly_closed(&self) -> bool {
+        matches!(word::tag(self.gate()), QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY)
+    }
+
+    /// Different for each slot and each process: what keeps a fleet from probing in step.
+    fn salt(&self) -> u64 {
+        std::ptr::from_ref(self).addr() as u64 ^ process_salt()
+    }
+
+    /// Runs one step of the machine, publishes what came of it, and tells the observers after the lock is released.
+    pub(super) fn step<R>(&self, step: impl FnOnce(&mut Machine, &Context<'_>, &Setup, &mut Vec<Event>) -> R) -> R {
+        self.step_cell(|cell, now, salt, events| {
+            let Cell { machine, setup } = cell;
+            step(machine, &Context::new(&setup.rules, now).salted(salt), setup, events)
+        })
+    }
+
+    /// As [`step`](Self::step), for those who change more than the machine.
+    pub(super) fn step_cell<R>(&self, step: impl FnOnce(&mut Cell, Instant, u64, &mut Vec<Event>) -> R) -> R {
+        let mut events = Vec::new();
+        let mut cell = lock(&self.cell);
+        // Under the lock, so that no step is older than the one before it.
+        let now = cell.setup.now();
+        let before = cell.machine.epoch();
+        let result = step(&mut cell, now, self.salt(), &mut events);
+        if cell.machine.epoch() != before && cell.machine.is_closed() {
+            // A trip clears what was counted; a new spell of closed starts clean.
+            if let Some(tally) = self.tally() {
+                tally.clear();
+            }
+        }
+        self.publish(&cell);
+        // Queued under the lock, so in order; delivered after it.
+        let outbox = cell.setup.queue(events);
+        drop(cell);
+        if let Some(outbox) = outbox {
+            outbox.deliver();
+        }
+        result
+    }
+
+    /// Looks without changing anything.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Cell, &Context<'_>) -> R) -> R {
+        let cell = lock(&self.cell);
+        let cx = Context::new(&cell.setup.rules, cell.setup.now()).salted(self.salt());
+        read(&cell, &cx)
+    }
+
+    fn publish(&self, cell: &Cell) {
+        let machine = &cell.machine;
+        let (tag, told) = published(machine, &cell.setup);
+        let clock = if cell.setup.has_own_clock() { CUSTOM_CLOCK } else { 0 };
+        let gate = word::pack(tag | clock, machine.seq(), machine.epoch());
+        let before = self.gate.load(Ordering::Relaxed);
+        if word::epoch(before) != machine.epoch() {
+            self.gate.store(word::with_tag(before, LOCKED), Ordering::Relaxed);
+            // `Release`, and `Acquire` where they are read: who sees one of these sees the gate say `LOCKED`, too.
+            self.failed_at.store(told.failed_at, Ordering::Release);
+            self.told.store(told.packed, Ordering::Release);
+            self.name.store(told.name, Ordering::Release);
+        }
+        self.until.store(told.until.as_nanos(), Ordering::Release);
+        if gate != before {
+            self.gate.store(gate, Ordering::Release);
+        }
+    }
+
+    pub(super) fn tally(&self) -> Option<&'static Tally> {
+        Tally::at(self.tally.load(Ordering::Acquire))
+    }
+
+    /// Makes sure that there is a tally if the rules want one, and that it counts by them.
+    pub(super) fn prepare_tally(&self, rules: &Rules) {
+        if rules.counts_calls() && self.tally.load(Ordering::Relaxed) == 0 {
+            self.tally.store(Tally::allot(), Ordering::Release);
+        }
+        if let Some(tally) = self.tally() {
+            tally.set(rules);
+        }
+    }
+
+    pub(super) fn told(&self) -> Told {
+        Told {
+            until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
+            failed_at: self.failed_at.load(Ordering::Acquire),
+            packed: self.told.load(Ordering::Acquire),
+            name: self.name.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// What the gate shall say, and what refusals shall tell meanwhile.
+fn published(machine: &Machine, setup: &Setup) -> (u64, Told) {
+    let (overlay, expires) = machine.overlay();
+    let told = match (overlay, machine.standing_trip()) {
+        (Overlay::ForcedOpen, _) => Told::forced(expires, setup.rules.cool_down(machine.raw_level())),
+        (_, Some(trip)) => Told::of(trip),
+        (_, None) => Told::nothing(),
+    }
+    .by(setup.name.number());
+    // The process's clock tells when it ends, and nobody wants to hear of refusals.
+    let open = if setup.has_own_clock() || setup.tells_refusals() { LOCKED } else { OPEN };
+    let tag = match overlay {
+        Overlay::ForcedOpen => open,
+        Overlay::ForcedClosed if expires.is_none() => FREE,
+        Overlay::Automatic if machine.is_open() => open,
+        Overlay::Automatic | Overlay::Shadow
+            if machine.is_closed() && expires.is_none() && !setup.rules.watches_stalls() =>
+        {
+            match (setup.rules.counts_calls(), machine.has_failures(&setup.rules)) {
+                (false, false) => QUIET,
+                (false, true) => NOISY,
+                (true, false) => COUNTED,
+                (true, true) => COUNTED_NOISY,
+            }
+        }
+        _ => LOCKED,
+    };
+    (tag, told)
+}
+
+#[cfg(not(loom))]
+fn process_salt() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    use std::sync::OnceLock;
+
+    static SALT: OnceLock<u64> = OnceLock::new();
+    *SALT.get_or_init(|| RandomState::new().hash_one(0))
+}
+
+#[cfg(loom)]
+fn process_salt() -> u64 {
+    0
+}

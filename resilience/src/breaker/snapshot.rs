@@ -1,0 +1,152 @@
+use super::rejected::TripSummary;
+use crate::clock::{Instant, nanos};
+use crate::machine::{Counts, Overlay, Phase, Saved, Trip, View};
+use std::time::{Duration, SystemTime};
+
+/// What callers meet: the phase, with a forced overlay on top of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum State {
+    /// Every call is admitted.
+    Closed,
+    /// Every call is refused.
+    Open,
+    /// A bounded number of calls is admitted as probes.
+    HalfOpen,
+}
+
+impl State {
+    /// A short name for metrics and logs.
+    ///
+    /// ```
+    /// assert_eq!(resilience::State::HalfOpen.name(), "half_open");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+
+    pub(super) fn of(view: &View) -> Self {
+        match (view.overlay, view.phase) {
+            (Overlay::ForcedOpen, _) => Self::Open,
+            (Overlay::ForcedClosed, _) | (_, Phase::Closed) => Self::Closed,
+            (_, Phase::Open { .. }) => Self::Open,
+            (_, Phase::HalfOpen { .. }) => Self::HalfOpen,
+        }
+    }
+}
+
+/// Where a breaker stands: for people, dashboards, and a restart.
+///
+/// Taken by [`Breaker::snapshot`](crate::Breaker::snapshot), which changes nothing; given back to a new breaker by
+/// [`Builder::restore`](crate::Builder::restore). Serialisable with the feature `serde`.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The breaker's name.
+    pub name: String,
+    /// What callers meet.
+    pub state: State,
+    /// The phase below a forced overlay.
+    pub phase: State,
+    /// The stage of half-open, from 0 on; else 0.
+    pub stage: u32,
+    /// Probes that take up a slot.
+    pub probes_out: u32,
+    /// Until half-open begins, while the phase is open.
+    pub remaining: Option<Duration>,
+    /// How long the breaker stays open in all for the present trip.
+    pub open_for: Option<Duration>,
+    /// What an operator laid over the phase.
+    pub overlay: Overlay,
+    /// Until the overlay expires by itself.
+    pub overlay_remaining: Option<Duration>,
+    /// Trips not yet forgiven.
+    pub level: u32,
+    /// How long ago each failure in the window was recorded, newest first.
+    pub failures: Vec<Duration>,
+    /// Why it is not closed.
+    pub trip: Option<TripSummary>,
+    /// Totals of what is not healthy.
+    pub counts: Counts,
+    /// Grows with every change of phase or overlay.
+    pub epoch: u64,
+    /// When it was taken, by the wall clock.
+    pub taken_at: SystemTime,
+}
+
+impl Snapshot {
+    pub(super) fn of(view: View, name: &str, now: Instant) -> Self {
+        let (phase, stage, probes_out, until) = match view.phase {
+            Phase::Closed => (State::Closed, 0, 0, None),
+            Phase::Open { until } => (State::Open, 0, 0, Some(until)),
+            Phase::HalfOpen { stage, in_flight } => (State::HalfOpen, stage, in_flight, None),
+        };
+        Self {
+            name: name.to_owned(),
+            state: State::of(&view),
+            phase,
+            stage,
+            probes_out,
+            remaining: until.map(|until| until.saturating_since(now)),
+            open_for: view.trip.map(|trip| trip.open_for()),
+            overlay: view.overlay,
+            overlay_remaining: view.overlay_until.map(|until| until.saturating_since(now)),
+            level: view.level,
+            trip: view.trip.map(|trip| TripSummary {
+                rule: trip.rule,
+                failures: trip.failures,
+                calls: trip.calls,
+                first_ago: now.saturating_since(trip.first),
+                last_ago: now.saturating_since(trip.last),
+                hinted: trip.hinted,
+            }),
+            failures: view.failures,
+            counts: view.counts,
+            epoch: view.epoch,
+            taken_at: SystemTime::now(),
+        }
+    }
+
+    /// What of it is good for a machine whose clock says `now`. Time that has passed by the wall clock is taken off;
+    /// a wall clock that was set back takes nothing off.
+    pub(super) fn saved(&self, now: Instant) -> Saved {
+        let passed = SystemTime::now().duration_since(self.taken_at).map_or(0, nanos);
+        let ago = |age: Duration| Instant::from_nanos(now.as_nanos().saturating_sub(nanos(age).saturating_add(passed)));
+        let ahead = |wait: Duration| now.plus(nanos(wait).saturating_sub(passed));
+        let trip = self.trip.filter(|_| self.phase != State::Closed).map(|trip| {
+            // Half-open begins anew with its first stage: the probes of the old process are nobody's.
+            let until = ahead(self.remaining.filter(|_| self.phase == State::Open).unwrap_or_default());
+            let open_for = self.open_for.map_or(0, nanos).max(until.since(now));
+            Trip {
+                rule: trip.rule,
+                failures: trip.failures,
+                calls: trip.calls,
+                first: ago(trip.first_ago),
+                last: ago(trip.last_ago),
+                level: self.level,
+                hinted: trip.hinted,
+                at: Instant::from_nanos(until.as_nanos().saturating_sub(open_for)),
+                until,
+            }
+        });
+        let overlay = match self.overlay_remaining {
+            // Expired while nobody ran.
+            Some(remaining) if nanos(remaining) <= passed => (Overlay::Automatic, None),
+            remaining => (self.overlay, remaining.map(ahead)),
+        };
+        Saved {
+            level: self.level,
+            overlay,
+            failures: self.failures.iter().rev().map(|age| ago(*age)).collect(),
+            trip,
+            counts: self.counts,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The gate word and the packed ticket: a phase, an argument and the epoch in 64 bits.
+//!
+//! The slot's *gate* holds the present one. A call that is admitted by a gate that says [`QUIET`] takes the gate's word
+//! along as its ticket; if the gate still reads the same when the call has succeeded, there is nothing to do.
+
+use crate::machine::Ticket;
+
+/// Nothing: a ticket that has been given back.
+pub(super) const SPENT: u64 = 1 << ARGUMENT_SHIFT;
+/// Gate and ticket: closed, and a success changes nothing.
+pub(super) const QUIET: u64 = 1;
+/// Gate and ticket: forced closed. Every call is admitted, no outcome matters.
+pub(super) const FREE: u64 = 2;
+/// Gate: closed, and a success may clear failures.
+pub(super) const NOISY: u64 = 3;
+/// Gate: closed, and every call is counted.
+pub(super) const COUNTED: u64 = 4;
+/// Gate: every call is refused until the slot's deadline; the process's clock tells, and nobody listens to refusals.
+pub(super) const OPEN: u64 = 5;
+/// Gate: ask the machine.
+pub(super) const LOCKED: u64 = 6;
+/// Gate: closed, every call is counted, and a success may clear failures.
+pub(super) const COUNTED_NOISY: u64 = 7;
+/// Ticket: a call whose outcome has to be looked at whatever the gate says.
+pub(super) const CALL: u64 = 8;
+/// Ticket: a probe.
+pub(super) const PROBE: u64 = 9;
+/// Ticket: a call whose outcome does not matter.
+pub(super) const UNTRACKED: u64 = 10;
+
+const TAG_MASK: u64 = 0b1111;
+/// Gate and ticket: the breaker has a clock of its own.
+pub(super) const CUSTOM_CLOCK: u64 = 1 << 4;
+const ARGUMENT_SHIFT: u32 = 5;
+/// As wide as the numbers of probes.
+const ARGUMENT_BITS: u32 = 24;
+const ARGUMENT_MASK: u64 = (1 << ARGUMENT_BITS) - 1;
+const EPOCH_SHIFT: u32 = ARGUMENT_SHIFT + ARGUMENT_BITS;
+
+pub(super) const fn tag(word: u64) -> u64 {
+    word & TAG_MASK
+}
+
+pub(super) const fn with_tag(word: u64, tag: u64) -> u64 {
+    word & !TAG_MASK | tag
+}
+
+pub(super) const fn argument(word: u64) -> u32 {
+    // The mask leaves 24 bits.
+    #[allow(clippy::cast_possible_truncation)]
+    let argument = (word >> ARGUMENT_SHIFT & ARGUMENT_MASK) as u32;
+    argument
+}
+
+pub(super) const fn epoch(word: u64) -> u64 {
+    word >> EPOCH_SHIFT
+}
+
+/// 35 bits of epoch: a breaker that changes its phase a thousand times a second fills them in a year of that.
+pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
+    tag | (argument as u64 & ARGUMENT_MASK) << ARGUMENT_SHIFT | epoch << EPOCH_SHIFT
+}
+
+/// The ticket of an admission in packed form.
+pub(super) fn of_ticket(ticket: Ticket) -> u64 {
+    match ticket {
+        Ticket::Call { epoch, seen } => pack(CALL, seen, epoch),
+        Ticket::Probe { epoch, number } => pack(PROBE, number, epoch),
+        Ticket::Untracked => pack(UNTRACKED, 0, 0),
+    }
+}
+
+/// The ticket that a packed one stands for, given the machine's present sequence number.
+///
+/// Only 24 bits of the number are packed. The rest is restored as if fewer than 2^24 failures had been recorded since;
+/// a call that outlives more of them than that (without a trip in between) is taken for a younger one.
+pub(super) fn to_ticket(word: u64, seq: u32) -> Ticket {
+    let epoch = epoch(word);
+    match tag(word) {
+        PROBE => Ticket::Probe { epoch, number: argument(word) },
+        QUIET | CALL => {
+            #[allow(clippy::cast_possible_truncation)]
+            let newer = seq.wrapping_sub(argument(word)) & ARGUMENT_MASK as u32;
+            Ticket::Call { epoch, seen: seq.wrapping_sub(newer) }
+        }
+        _ => Ticket::Untracked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_comes_back_as_it_was_packed() {
+        for seq in [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX] {
+            for behind in [0, 1, 1000, (1 << 24) - 1] {
+                let ticket = Ticket::Call { epoch: 77, seen: seq.wrapping_sub(behind) };
+                assert_eq!(to_ticket(of_ticket(ticket), seq), ticket);
+            }
+        }
+        let probe = Ticket::Probe { epoch: (1 << 35) - 1, number: (1 << 24) - 1 };
+        assert_eq!(to_ticket(of_ticket(probe), 9), probe);
+        assert_eq!(to_ticket(of_ticket(Ticket::Untracked), 9), Ticket::Untracked);
+    }
+
+    #[test]
+    fn no_ticket_that_has_to_be_looked_at_equals_a_gate() {
+        for gate in [QUIET, FREE, NOISY, COUNTED, OPEN, LOCKED, COUNTED_NOISY] {
+            assert!(![CALL, PROBE, UNTRACKED].contains(&gate));
+        }
+        assert_eq!(tag(SPENT), 0);
+    }
+}

@@ -1,0 +1,97 @@
+use super::Trip;
+use crate::clock::Instant;
+use std::time::Duration;
+
+/// Where the machine stands, as of the instant of the view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Every call is admitted.
+    Closed,
+    /// Every call is refused.
+    Open {
+        /// When half-open begins.
+        until: Instant,
+    },
+    /// A bounded number of calls is admitted as probes.
+    HalfOpen {
+        /// From 0 on.
+        stage: u32,
+        /// Probes that take up a slot.
+        in_flight: u32,
+    },
+}
+
+/// What an operator laid over the phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Overlay {
+    /// Nothing: the machine decides.
+    #[default]
+    Automatic,
+    /// Every call is refused, nothing is recorded.
+    ForcedOpen,
+    /// Every call is admitted, nothing is recorded.
+    ForcedClosed,
+    /// The machine runs and reports what it would do; nothing is refused.
+    Shadow,
+}
+
+impl Overlay {
+    pub(crate) const fn is_forced(self) -> bool {
+        matches!(self, Self::ForcedOpen | Self::ForcedClosed)
+    }
+
+    /// A short name for metrics and logs.
+    ///
+    /// ```
+    /// assert_eq!(resilience::machine::Overlay::ForcedOpen.name(), "forced_open");
+    /// ```
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::ForcedOpen => "forced_open",
+            Self::ForcedClosed => "forced_closed",
+            Self::Shadow => "shadow",
+        }
+    }
+}
+
+/// Counts of what is not healthy, since the machine was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+pub struct Counts {
+    /// Failures recorded, those of probes included.
+    pub failures: u64,
+    /// Trips, from closed and by failed probes.
+    pub trips: u64,
+    /// Outcomes that came back in another epoch and changed nothing.
+    pub late: u64,
+    /// Probes admitted.
+    pub probes: u64,
+    /// Calls that shadow mode admitted although the machine would have refused them.
+    pub shadow_refused: u64,
+}
+
+/// All that can be seen of a machine at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The phase, computed: an open whose time is over reads half-open although no call came.
+    pub phase: Phase,
+    /// What an operator laid over it.
+    pub overlay: Overlay,
+    /// When the overlay expires by itself.
+    pub overlay_until: Option<Instant>,
+    /// Grows with every change of phase or overlay.
+    pub epoch: u64,
+    /// Trips not yet forgiven.
+    pub level: u32,
+    /// How long ago each failure in the log was recorded, newest first; those older than the window are left out.
+    pub failures: Vec<Duration>,
+    /// The trip that opened it, while it is open or half-open.
+    pub trip: Option<Trip>,
+    /// Totals.
+    pub counts: Counts,
+}

@@ -1,0 +1,105 @@
+use crate::machine::Event;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Events that a subscriber has not read yet; older ones make room, and are counted.
+const MOST_UNREAD: usize = 1024;
+
+/// The events of a breaker from the moment of subscribing on, to be read at one's own pace.
+///
+/// Needs no particular runtime. Ends when the last handle of the breaker is gone.
+///
+/// ```
+/// use resilience::Breaker;
+/// use resilience::machine::EventKind;
+///
+/// let breaker = Breaker::new();
+/// let mut transitions = breaker.subscribe();
+/// breaker.force_open();
+/// assert!(matches!(transitions.try_next().unwrap().kind, EventKind::OverlayChanged { .. }));
+/// assert!(transitions.try_next().is_none());
+/// ```
+#[derive(Debug)]
+pub struct Transitions {
+    mailbox: Arc<Mailbox>,
+}
+
+impl Transitions {
+    pub(crate) fn new() -> (Self, Arc<Mailbox>) {
+        let mailbox = Arc::new(Mailbox::default());
+        (Self { mailbox: Arc::clone(&mailbox) }, mailbox)
+    }
+
+    /// The next event, if one is there already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.mailbox.lock().unread.pop_front()
+    }
+
+    /// The next event, once there is one; `None` when the breaker is gone.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`next`](Self::next), for those who poll.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let mut letters = self.mailbox.lock();
+        match letters.unread.pop_front() {
+            Some(event) => Poll::Ready(Some(event)),
+            None if letters.closed => Poll::Ready(None),
+            None => {
+                letters.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// How many events were dropped unread because too many waited.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.mailbox.lock().lost
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Letters>);
+
+#[derive(Debug, Default)]
+struct Letters {
+    unread: VecDeque<Event>,
+    lost: u64,
+    closed: bool,
+    reader: Option<Waker>,
+}
+
+impl Mailbox {
+    pub(super) fn put(&self, event: Event) {
+        let mut letters = self.lock();
+        if letters.unread.len() == MOST_UNREAD {
+            letters.unread.pop_front();
+            letters.lost += 1;
+        }
+        letters.unread.push_back(event);
+        Self::wake(letters);
+    }
+
+    pub(super) fn close(&self) {
+        let mut letters = self.lock();
+        letters.closed = true;
+        Self::wake(letters);
+    }
+
+    fn wake(mut letters: MutexGuard<'_, Letters>) {
+        let reader = letters.reader.take();
+        // A waker is the user's code.
+        drop(letters);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,44 @@
+use std::fmt;
+
+/// A value of a [`Policy`](super::Policy) that is out of its range: names the field, the value and the range.
+///
+/// ```
+/// use std::time::Duration;
+/// use resilience::Breaker;
+///
+/// let error = Breaker::builder().failures(0).within(Duration::from_secs(30)).build().unwrap_err();
+/// assert_eq!(error.field(), "window.failures");
+/// assert_eq!(error.to_string(), "`window.failures` is 0; it must be from 1 to 1048576");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    field: &'static str,
+    value: String,
+    range: &'static str,
+}
+
+impl PolicyError {
+    pub(super) fn new(field: &'static str, value: impl fmt::Debug, range: &'static str) -> Self {
+        Self { field, value: format!("{value:?}"), range }
+    }
+
+    /// The field, by its path in [`Policy`](super::Policy).
+    #[must_use]
+    pub const fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// What the field may be, in words.
+    #[must_use]
+    pub const fn range(&self) -> &'static str {
+        self.range
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}; it must be {}", self.field, self.value, self.range)
+    }
+}
+
+impl std::error::Error for PolicyError {}
