@@ -2,50 +2,66 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use crate::real::RealMachine;
-use support::compare::{Comparison, Imitation};
+use support::compare::{Comparison, Imitation, Subject};
 use support::model::Policy;
 use support::script::{Draft, Script, drafts, policies};
 
+use crate::real::{RealBreaker, RealMachine};
+
 /// As many cases as fit into a few seconds; `PROPTEST_CASES` asks for more, `PROPTEST_RNG_SEED` for others.
 fn config() -> Config {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 4000 };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 3000 };
     Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() }
 }
 
-fn compare_with_machine(policy: &Policy, drafts: &[Draft], watched: bool) -> Result<(), TestCaseError> {
-    let comparison = Comparison::new(policy, RealMachine::new(policy));
-    let mut comparison = if watched || !policy.is_exact() { comparison } else { comparison.unwatched() };
+/// How often somebody looks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Watch {
+    Always,
+    /// Where the script says so, and at the end.
+    Rarely,
+}
+
+fn compare<S: Subject>(policy: &Policy, subject: S, drafts: &[Draft], watch: Watch) -> Result<Script, TestCaseError> {
+    let comparison = Comparison::new(policy, subject);
+    let rarely = watch == Watch::Rarely && policy.is_exact();
+    let mut comparison = if rarely { comparison.unwatched() } else { comparison };
     for draft in drafts.iter().chain([&Draft::Read]) {
         comparison.draft(draft).map_err(|disagreement| TestCaseError::fail(disagreement.to_string()))?;
     }
-    Ok(())
+    Ok(comparison.script().clone())
 }
 
-fn compare(policy: &Policy, wrong: &Policy, drafts: &[Draft]) -> Result<Script, TestCaseError> {
-    let mut comparison = Comparison::new(policy, Imitation::new(wrong.clone()));
-    for draft in drafts {
-        comparison.draft(draft).map_err(|disagreement| TestCaseError::fail(disagreement.to_string()))?;
-    }
-    Ok(comparison.script().clone())
+fn cases() -> impl Strategy<Value = (Policy, Vec<Draft>)> {
+    (policies(), prop::collection::vec(drafts(), 0..60))
 }
 
 proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_machine_does_as_the_model_says(policy in policies(), drafts in prop::collection::vec(drafts(), 0..60)) {
-        compare_with_machine(&policy, &drafts, true)?;
+    fn the_machine_does_as_the_model_says((policy, drafts) in cases()) {
+        compare(&policy, RealMachine::new(&policy), &drafts, Watch::Always)?;
     }
 
     #[test]
-    fn nothing_depends_on_being_seen(policy in policies(), drafts in prop::collection::vec(drafts(), 0..60)) {
-        compare_with_machine(&policy, &drafts, false)?;
+    fn the_machine_does_not_depend_on_being_seen((policy, drafts) in cases()) {
+        compare(&policy, RealMachine::new(&policy), &drafts, Watch::Rarely)?;
     }
 
     #[test]
-    fn a_script_reads_as_it_was_written(policy in policies(), drafts in prop::collection::vec(drafts(), 0..40)) {
-        let script = compare(&policy, &policy, &drafts)?;
+    fn the_breaker_does_as_the_model_says((policy, drafts) in cases()) {
+        compare(&policy, RealBreaker::new(&policy), &drafts, Watch::Always)?;
+    }
+
+    #[test]
+    fn the_breaker_does_not_depend_on_being_seen((policy, drafts) in cases()) {
+        compare(&policy, RealBreaker::new(&policy), &drafts, Watch::Rarely)?;
+    }
+
+    #[test]
+    fn a_script_reads_as_it_was_written((policy, drafts) in cases()) {
+        let script = compare(&policy, Imitation::new(policy.clone()), &drafts, Watch::Always)?;
         prop_assert_eq!(Script::parse(&script.to_string()), script);
     }
 }

@@ -1,7 +1,9 @@
 //! The real things as subjects of the comparison.
 
+mod breaker;
 mod machine;
 
+pub(crate) use breaker::RealBreaker;
 pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
@@ -13,11 +15,8 @@ use support::model::{self, Nanos, Why};
 
 /// A policy of the model in the words of the crate.
 pub(crate) fn policy(policy: &model::Policy) -> Policy {
-    let rate = |rate: &model::Rate| FailureRate {
-        ratio: rate.ratio,
-        over: duration(rate.over),
-        min_calls: rate.min_calls,
-    };
+    let rate =
+        |rate: &model::Rate| FailureRate { ratio: rate.ratio, over: duration(rate.over), min_calls: rate.min_calls };
     Policy {
         window: policy.window.map(|window| FailureWindow {
             failures: window.failures,

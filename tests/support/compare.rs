@@ -6,7 +6,7 @@ mod subject;
 pub use report::Disagreement;
 pub use subject::{Imitation, Seen, SeenPhase, SeenView, Subject};
 
-use crate::model::{Answer, Model, Nanos, Overlay, Phase, Policy, Why};
+use crate::model::{Answer, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
@@ -86,10 +86,26 @@ impl<S: Subject> Comparison<S> {
             Draft::Wait(leap) => self.wait(leap.length(&self.models[0], self.now))?,
             Draft::Overlay(overlay) => self.step(&Step::Overlay(*overlay))?,
             Draft::Reset => self.step(&Step::Reset)?,
-            Draft::SetPolicy(policy) => self.step(&Step::SetPolicy(policy.clone()))?,
+            Draft::SetPolicy(policy) => self.set_policy(policy)?,
             Draft::Read => self.step(&Step::Read)?,
         };
         Ok(())
+    }
+
+    /// Where the description leaves open what becomes of calls that are out, none is.
+    fn set_policy(&mut self, policy: &Policy) -> Result<Option<usize>, Disagreement> {
+        let mut policy = policy.clone();
+        match self.models[0].phase() {
+            Phase::Closed { .. } if !self.subject.judges_by_later_policies() => {
+                for call in self.out.clone() {
+                    self.step(&Step::Outcome { call, verdict: Verdict::Ignore })?;
+                }
+            }
+            // Nor is it said when a stage was complete that wants fewer successes now than there have been.
+            Phase::HalfOpen { .. } => policy.probes = self.models[0].policy().probes,
+            _ => {}
+        }
+        self.step(&Step::SetPolicy(Box::new(policy)))
     }
 
     /// Where chance or rounding decides how long an open time is, no event may go unseen: whatever follows depends on it.
@@ -177,7 +193,7 @@ impl<S: Subject> Comparison<S> {
                 return vec![(model, Some(answer))];
             }
             Step::Outcome { call, verdict } => return without_answer(model.outcome(*call, *verdict, now)),
-            Step::Drop { call } => return without_answer(model.drop_call(*call, now)),
+            Step::Drop { call } => return without_answer(model.drop_call(*call, self.subject.judges_drops(), now)),
             Step::Overlay(Overlay::ForcedOpen { expiry: Some(length) }) => {
                 model.overlay(Overlay::ForcedOpen { expiry: Some(now + length) }, now);
             }

@@ -14,9 +14,12 @@ pub(crate) struct RealMachine {
     rules: Rules,
     policy: model::Policy,
     now: u64,
-    calls: Vec<(Ticket, u64)>,
-    /// Calls that ended since the machine last became closed: when, whether failed, whether slow.
-    ended: Vec<(u64, bool, bool)>,
+    /// The ticket, the instant of admission, and whether the call is timed.
+    calls: Vec<(Ticket, u64, bool)>,
+    /// Calls that ended since the machine last became closed: when, and whether they failed.
+    rate: Vec<(u64, bool)>,
+    /// When, and whether they were slow.
+    slow: Vec<(u64, bool)>,
     events: Vec<machine::Event>,
 }
 
@@ -29,7 +32,8 @@ impl RealMachine {
             policy: policy.clone(),
             now: 0,
             calls: Vec::new(),
-            ended: Vec::new(),
+            rate: Vec::new(),
+            slow: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -46,16 +50,17 @@ impl RealMachine {
                 _ => false,
             };
             if clean {
-                self.ended.clear();
+                self.rate.clear();
+                self.slow.clear();
             }
         }
         result
     }
 
     fn end(&mut self, call: usize, verdict: Verdict, answered: bool) {
-        let (ticket, admitted) = self.calls[call];
+        let (ticket, admitted, timed) = self.calls[call];
         self.act(|machine, context, events| machine.settle(context, events));
-        let slow = self.policy.slow_calls.is_some_and(|slow| Nanos::from(self.now - admitted) > slow.limit);
+        let slow = timed && self.policy.slow_calls.is_some_and(|slow| Nanos::from(self.now - admitted) > slow.limit);
         let obeys = self.policy.hints == model::Hints::Obey;
         let failed = match verdict {
             Verdict::Failure(_) => true,
@@ -64,25 +69,21 @@ impl RealMachine {
         };
         let counts = !matches!(verdict, Verdict::Ignore | Verdict::Relayed(_));
         if counts && matches!(ticket, Ticket::Call { epoch, .. } if epoch == self.machine.epoch()) {
-            self.ended.push((self.now, failed, slow));
+            self.rate.push((self.now, failed));
+            self.slow.push((self.now, slow));
         }
         let report = Report { slow, answered, tally: self.tally(), ..Report::new(verdict) };
         self.act(|machine, context, events| machine.record(context, ticket, report, events));
     }
 
     fn tally(&self) -> Tally {
-        let count = |over: Option<Nanos>, which: fn(&(u64, bool, bool)) -> bool| {
-            let recent = self.ended.iter().filter(|(at, ..)| over.is_some_and(|over| Nanos::from(self.now - at) <= over));
-            recent.filter(|call| which(call)).count() as u64
+        let count = |calls: &[(u64, bool)], over: Option<Nanos>| {
+            let recent = calls.iter().filter(|(at, _)| over.is_some_and(|over| Nanos::from(self.now - at) <= over));
+            (recent.clone().count() as u64, recent.filter(|(_, marked)| *marked).count() as u64)
         };
-        let rate = self.policy.failure_rate.map(|rate| rate.over);
-        let slow = self.policy.slow_calls.map(|slow| slow.rate.over);
-        Tally {
-            rate_calls: count(rate, |_| true),
-            rate_failures: count(rate, |(_, failed, _)| *failed),
-            slow_calls: count(slow, |_| true),
-            slow: count(slow, |(_, _, slow)| *slow),
-        }
+        let (rate_calls, rate_failures) = count(&self.rate, self.policy.failure_rate.map(|rate| rate.over));
+        let (slow_calls, slow) = count(&self.slow, self.policy.slow_calls.map(|slow| slow.rate.over));
+        Tally { rate_calls, rate_failures, slow_calls, slow }
     }
 }
 
@@ -90,7 +91,7 @@ impl Subject for RealMachine {
     fn admit(&mut self, may_probe: bool) -> Seen {
         match self.act(|machine, context, events| machine.admit(context, may_probe, events)) {
             Ok(ticket) => {
-                self.calls.push((ticket, self.now));
+                self.calls.push((ticket, self.now, self.policy.slow_calls.is_some()));
                 Seen::Admitted
             }
             Err(refusal) => Seen::Refused { why: super::why(refusal.reason), wait: refusal.wait.as_nanos(), level: 0 },
@@ -128,12 +129,17 @@ impl Subject for RealMachine {
 
     fn set_policy(&mut self, policy: &model::Policy) {
         let old = std::mem::replace(&mut self.rules, Rules::new(super::policy(policy)).unwrap());
-        let same_windows =
-            self.policy.failure_rate == policy.failure_rate && self.policy.slow_calls == policy.slow_calls;
+        let lengths = |policy: &model::Policy| {
+            (policy.failure_rate.map(|rate| rate.over), policy.slow_calls.map(|slow| slow.rate.over))
+        };
+        let ((rate, slow), (new_rate, new_slow)) = (lengths(&self.policy), lengths(policy));
         self.act(|machine, context, events| machine.change_rules(&old, context, events));
         self.policy = policy.clone();
-        if !same_windows {
-            self.ended.clear();
+        if rate != new_rate {
+            self.rate.clear();
+        }
+        if slow != new_slow {
+            self.slow.clear();
         }
     }
 

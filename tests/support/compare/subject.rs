@@ -57,6 +57,15 @@ pub trait Subject {
     fn outcome(&mut self, call: usize, verdict: Verdict);
     /// A call is dropped.
     fn drop_call(&mut self, call: usize);
+    /// Whether a dropped call is judged by its age; else it says nothing.
+    fn judges_drops(&self) -> bool {
+        true
+    }
+    /// Whether calls that are out while closed are judged by a policy that was set after they were admitted; else it is
+    /// not said what becomes of them.
+    fn judges_by_later_policies(&self) -> bool {
+        true
+    }
     /// Time passes.
     fn wait(&mut self, length: Nanos);
     /// The operator changes the overlay; the expiry is counted from now.
@@ -102,7 +111,7 @@ impl Subject for Imitation {
     }
 
     fn drop_call(&mut self, call: usize) {
-        self.model = self.model.drop_call(call, self.now).remove(0);
+        self.model = self.model.drop_call(call, true, self.now).remove(0);
     }
 
     fn wait(&mut self, length: Nanos) {

@@ -47,7 +47,10 @@ impl Model {
             Overlay::Shadow => self.decide(may_probe, now).or(Ok(Role::Bystander)),
         };
         match decision {
-            Ok(role) => Answer::Admitted(self.history.admit(now, self.epoch, role)),
+            Ok(role) => {
+                let timed = self.policy.slow_calls.is_some();
+                Answer::Admitted(self.history.admit(now, self.epoch, role, timed))
+            }
             Err(refusal) => Answer::Refused(refusal),
         }
     }

@@ -26,6 +26,8 @@ pub struct End {
     pub seq: u64,
     /// What it meant to the policy that was in force.
     pub meaning: Meaning,
+    /// Whether it was slow.
+    pub slow: bool,
     /// Whether somebody was answered by it.
     pub answered: bool,
     /// Whether the machine took note of it: it came back in its own epoch, and was not void.
@@ -43,6 +45,8 @@ pub struct Call {
     pub epoch: u64,
     /// As what it was admitted.
     pub role: Role,
+    /// Somebody looked at the clock when it was admitted, because a rule wanted to know how long it takes.
+    pub timed: bool,
     /// Its deadline ran out without harm: the permit is void.
     pub void: bool,
     /// How it ended, if it has.
@@ -74,6 +78,7 @@ pub(super) struct Forgotten {
     pub(super) log: u64,
     /// Successes from up to here clear nothing, because the policy was to keep.
     pub(super) log_successes: u64,
+    pub(super) in_a_row: u64,
     pub(super) failure_rate: u64,
     pub(super) slow_calls: u64,
     pub(super) stall: u64,
@@ -94,9 +99,9 @@ impl History {
         self.seq
     }
 
-    pub(super) fn admit(&mut self, admitted: Nanos, epoch: u64, role: Role) -> usize {
+    pub(super) fn admit(&mut self, admitted: Nanos, epoch: u64, role: Role, timed: bool) -> usize {
         let seq = self.next_seq();
-        self.calls.push(Call { admitted, seq, epoch, role, void: false, end: None });
+        self.calls.push(Call { admitted, seq, epoch, role, timed, void: false, end: None });
         self.calls.len() - 1
     }
 

@@ -179,6 +179,12 @@ impl Model {
         self.history.calls()
     }
 
+    /// The phase as of the last thing that happened.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {

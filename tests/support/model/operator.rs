@@ -30,7 +30,7 @@ impl Model {
                     *since = at;
                 } else if let super::Forgive::Each(interval) = self.policy.forgive {
                     // What was forgiven up to now is settled; the interval that has begun goes on.
-                    *since += (at - *since) / interval * interval;
+                    *since += at.saturating_sub(*since) / interval * interval;
                 }
             }
             Phase::Open(_) => {}
@@ -60,7 +60,7 @@ impl Model {
                 if self.policy.forgive != policy.forgive {
                     *since = now;
                 } else if let super::Forgive::Each(interval) = policy.forgive {
-                    *since += (now - *since) / interval * interval;
+                    *since += now.saturating_sub(*since) / interval * interval;
                 }
             }
             // What is open stays open, its deadline clamped to the new maximum, or to the new `max_hint` where a hint
@@ -75,7 +75,7 @@ impl Model {
         self.policy = policy;
     }
 
-    /// The failure log keeps what fits into both; a rate that is new or changed starts with nothing.
+    /// The failure log keeps what fits into both; a window of another length starts with nothing.
     fn forget_for(&mut self, policy: &Policy) {
         let seq = self.history.last_seq();
         let oldest_kept = self.oldest_kept(self.policy.log().min(policy.log()));
@@ -85,10 +85,14 @@ impl Model {
         if old.window.is_some_and(|window| window.keep) {
             forgotten.log_successes = seq;
         }
-        if old.failure_rate != policy.failure_rate {
+        // A run is counted from when somebody asks for it.
+        if old.in_a_row.is_none() {
+            forgotten.in_a_row = seq;
+        }
+        if old.failure_rate.map(|rate| rate.over) != policy.failure_rate.map(|rate| rate.over) {
             forgotten.failure_rate = seq;
         }
-        if old.slow_calls != policy.slow_calls {
+        if old.slow_calls.map(|slow| slow.rate.over) != policy.slow_calls.map(|slow| slow.rate.over) {
             forgotten.slow_calls = seq;
         }
         if old.stall.is_none() {

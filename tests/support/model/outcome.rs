@@ -56,11 +56,11 @@ impl Model {
     }
 
     /// A call is dropped. It is judged by its age: younger than `abandon_after` it says nothing, older it has failed,
-    /// though nobody was answered.
+    /// though nobody was answered. A permit without a future is not judged.
     #[must_use]
-    pub fn drop_call(&self, call: usize, now: Nanos) -> Vec<Self> {
+    pub fn drop_call(&self, call: usize, judged: bool, now: Nanos) -> Vec<Self> {
         let age = now - self.history.calls()[call].admitted;
-        let verdict = if age < self.policy.abandon_after { Verdict::Ignore } else { Verdict::Failure(None) };
+        let verdict = if !judged || age < self.policy.abandon_after { Verdict::Ignore } else { Verdict::Failure(None) };
         self.end(call, verdict, false, now)
     }
 
@@ -76,8 +76,9 @@ impl Model {
         model.late += u64::from(late);
         let counted = !late && permit.role != Role::Bystander;
         let meaning = model.meaning(verdict);
+        let slow = model.is_slow(&permit, now);
         let answered = came_back && meaning != Meaning::Nothing;
-        model.history.end(call, End { at: now, seq, meaning, counted, answered });
+        model.history.end(call, End { at: now, seq, meaning, slow, answered, counted });
         if !counted {
             return vec![model];
         }
@@ -91,7 +92,7 @@ impl Model {
                 vec![model]
             }
             // Half-open: what may trip by slowness is not closed by a slow success.
-            (Role::Probe { .. }, _) if model.is_slow(&permit, now) => {
+            (Role::Probe { .. }, _) if slow => {
                 model.trip(now, vec![Rule::SlowCalls], None);
                 vec![model]
             }
@@ -100,18 +101,18 @@ impl Model {
                 model.settle(now);
                 vec![model]
             }
-            (Role::Regular, meaning) => model.regular_outcome(call, meaning, now),
+            (Role::Regular, meaning) => model.regular_outcome(meaning, slow, now),
         }
     }
 
     /// The closed machine looks at its rules; the outcome itself is in the history already.
-    fn regular_outcome(mut self, call: usize, meaning: Meaning, now: Nanos) -> Vec<Self> {
+    fn regular_outcome(mut self, meaning: Meaning, slow: bool, now: Nanos) -> Vec<Self> {
         if let Meaning::Failure { at_once: true, .. } = meaning {
             let farthest = self.farthest_hint(now);
             self.trip(now, vec![Rule::Limited], farthest);
             return vec![self];
         }
-        let (certain, possible) = self.rules_after(call, meaning, now);
+        let (certain, possible) = self.rules_after(meaning, slow, now);
         if certain.is_empty() && possible.is_empty() {
             return vec![self];
         }

@@ -35,7 +35,7 @@ enum Holds {
 
 impl Model {
     /// The rules that hold after an outcome, and those for which the resolution of a window leaves it open.
-    pub(super) fn rules_after(&self, call: usize, meaning: Meaning, now: Nanos) -> (Vec<Rule>, Vec<Rule>) {
+    pub(super) fn rules_after(&self, meaning: Meaning, slow: bool, now: Nanos) -> (Vec<Rule>, Vec<Rule>) {
         let failed = matches!(meaning, Meaning::Failure { .. });
         let mut held = Vec::new();
         if failed {
@@ -43,7 +43,7 @@ impl Model {
             held.push((Rule::InARow, self.in_a_row_holds()));
             held.push((Rule::FailureRate, self.failure_rate_holds(now)));
         }
-        if self.is_slow(&self.history.calls()[call], now) {
+        if slow {
             held.push((Rule::SlowCalls, self.slow_calls_hold(now)));
         }
         let pick = |wanted| held.iter().filter(|(_, holds)| *holds == wanted).map(|(rule, _)| *rule).collect();
@@ -65,7 +65,7 @@ impl Model {
 
     /// The failures of the present run.
     fn run(&self) -> Vec<(Call, End)> {
-        self.uncleared(0, 0)
+        self.uncleared(self.history.forgotten.in_a_row, 0)
     }
 
     /// The last failures of the log, as many as the longest rule wants; with *keep* successes clear nothing.
@@ -124,13 +124,13 @@ impl Model {
             .evidence(self.history.forgotten.slow_calls)
             .iter()
             .filter(|(_, end)| end.meaning != Meaning::Nothing)
-            .map(|(call, end)| (end.at, self.is_slow(call, end.at)))
+            .map(|(_, end)| (end.at, end.slow))
             .collect();
         share_holds(&slow.rate, &calls, now)
     }
 
     pub(super) fn is_slow(&self, call: &Call, end: Nanos) -> bool {
-        self.policy.slow_calls.is_some_and(|slow| end - call.admitted > slow.limit)
+        call.timed && self.policy.slow_calls.is_some_and(|slow| end - call.admitted > slow.limit)
     }
 
     /// When N calls have been out for so long, and nobody was answered meanwhile: each of them was admitted after the

@@ -109,8 +109,8 @@ impl Model {
     /// The trips not forgiven by `now`: with forgiveness by intervals, one less for each full one spent closed.
     pub(super) fn level_at(&self, now: Nanos) -> u32 {
         match (self.phase, self.policy.forgive) {
-            (Phase::Closed { since }, Forgive::Each(interval)) if !matches!(self.overlay, Overlay::ForcedOpen { .. }) => {
-                self.level.saturating_sub(u32::try_from((now - since) / interval).unwrap_or(u32::MAX))
+            (Phase::Closed { since }, Forgive::Each(interval)) if !self.overlay.is_forced() => {
+                self.level.saturating_sub(u32::try_from(now.saturating_sub(since) / interval).unwrap_or(u32::MAX))
             }
             _ => self.level,
         }
