@@ -4,4 +4,5 @@
 mod by_hand;
 mod random;
 mod real;
+mod regressions;
 mod wrong;

@@ -1,7 +1,7 @@
 //! Random policies and scripts.
 
 use proptest::prelude::*;
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, RngAlgorithm};
 use support::compare::{Comparison, Imitation, Subject};
 use support::model::Policy;
 use support::script::{Draft, Script, drafts, policies};
@@ -11,7 +11,13 @@ use crate::real::{RealBreaker, RealMachine};
 /// As many cases as fit into a few seconds; `PROPTEST_CASES` asks for more, `PROPTEST_RNG_SEED` for others.
 fn config() -> Config {
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 3000 };
-    Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() }
+    Config {
+        cases,
+        failure_persistence: None,
+        rng_algorithm: RngAlgorithm::XorShift,
+        max_shrink_iters: 20_000,
+        ..Config::default()
+    }
 }
 
 /// How often somebody looks.

@@ -8,10 +8,10 @@ pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
 
-use resilience::machine::Reason;
+use resilience::machine::{Reason, Rule};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, SlowCalls, Stall};
 use resilience::{Hint, Policy, Verdict};
-use support::model::{self, Nanos, Why};
+use support::model::{self, Cause, Nanos, Why};
 
 /// A policy of the model in the words of the crate.
 pub(crate) fn policy(policy: &model::Policy) -> Policy {
@@ -82,6 +82,22 @@ fn why(reason: Reason) -> Why {
         Reason::ForcedOpen => Why::Forced,
         other => panic!("nothing here refuses because of {other:?}"),
     }
+}
+
+/// What a trip tells, with the age of the first and the last failure that it counted.
+fn cause(rule: Rule, failures: u32, first: Nanos, last: Nanos) -> Cause {
+    let rule = match rule {
+        Rule::FailureWindow => model::Rule::Window,
+        Rule::InARow => model::Rule::InARow,
+        Rule::FailureRate => model::Rule::FailureRate,
+        Rule::SlowCalls => model::Rule::SlowCalls,
+        Rule::Stall => model::Rule::Stall,
+        Rule::Hint => model::Rule::Limited,
+        Rule::Probe => model::Rule::Probe,
+        Rule::ProbeDeadline => model::Rule::ProbeDeadline,
+        other => panic!("there is no rule {other:?}"),
+    };
+    Cause { rule, counted: Some((failures, first, last)) }
 }
 
 fn duration(nanos: Nanos) -> Duration {

@@ -6,7 +6,7 @@ mod subject;
 pub use report::Disagreement;
 pub use subject::{Imitation, Seen, SeenPhase, SeenView, Subject};
 
-use crate::model::{Answer, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
@@ -119,7 +119,8 @@ impl<S: Subject> Comparison<S> {
 
     fn unseen_event(&self, end: Nanos) -> Option<Nanos> {
         let model = &self.models[0];
-        model.next_event().filter(|at| !model.policy().is_exact() && *at > self.now && *at < end)
+        let unseen = model.next_event().filter(|at| *at > self.now && *at < end)?;
+        (!model.policy().is_exact()).then_some(unseen)
     }
 
     fn pick(&self, pick: usize) -> Option<usize> {
@@ -138,7 +139,8 @@ impl<S: Subject> Comparison<S> {
         let seen = (self.watched || *step == Step::Read).then(|| self.subject.view());
         let mut allowed = expected.clone();
         allowed.retain_mut(|(model, expected)| {
-            answers_agree(*expected, answer) && seen.as_ref().is_none_or(|seen| views_agree(model, self.now, seen))
+            answers_agree(*expected, answer, model.level(self.now))
+                && seen.as_ref().is_none_or(|seen| views_agree(model, self.now, seen))
         });
         if allowed.is_empty() {
             return Err(report::disagreement(&self.done, expected, self.now, answer, seen.as_ref()));
@@ -225,14 +227,26 @@ fn without_answer(models: Vec<Model>) -> Vec<(Model, Option<Answer>)> {
     models.into_iter().map(|model| (model, None)).collect()
 }
 
-fn answers_agree(expected: Option<Answer>, seen: Option<Seen>) -> bool {
+fn answers_agree(expected: Option<Answer>, seen: Option<Seen>, expected_level: u32) -> bool {
     match (expected, seen) {
         (None, None) | (Some(Answer::Admitted(_)), Some(Seen::Admitted)) => true,
-        (Some(Answer::Refused(refusal)), Some(Seen::Refused { why, wait, .. })) => {
-            refusal.why == why && refusal.wait.is_none_or(|expected| expected == wait)
+        (Some(Answer::Refused(refusal)), Some(Seen::Refused { why, wait, level })) => {
+            refusal.why == why
+                && level.is_none_or(|level| level == expected_level)
+                && refusal.wait.is_none_or(|expected| expected == wait)
         }
         _ => false,
     }
+}
+
+/// One of the rules that held is named, and what it counted is told.
+fn causes_agree(expected: &[Cause], seen: Option<Cause>) -> bool {
+    let agrees = |cause: Cause| {
+        expected.iter().any(|expected| {
+            expected.rule == cause.rule && (expected.counted.is_none() || expected.counted == cause.counted)
+        })
+    };
+    seen.map_or(expected.is_empty(), agrees)
 }
 
 fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
@@ -247,6 +261,7 @@ fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
         && view.level == seen.level
         // Without a window nobody says which failures are meant.
         && (model.policy().window.is_none() || view.failures == seen.failures)
+        && causes_agree(&view.tripped_by, seen.cause)
         && seen.late.is_none_or(|late| late == view.late)
         && matches!(view.phase, Phase::Open(_)) == seen.remaining.is_some()
         && seen.remaining.is_none_or(|remaining| model.pin(now + remaining))

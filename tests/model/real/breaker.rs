@@ -1,5 +1,7 @@
 //! The breaker itself, with a clock that stands still until it is moved.
 
+use std::time::Duration;
+
 use resilience::clock::Manual;
 use resilience::machine;
 use resilience::{Breaker, Permit, Rejected, State};
@@ -31,7 +33,7 @@ fn refused(rejected: &Rejected) -> Seen {
     Seen::Refused {
         why: super::why(rejected.reason()),
         wait: rejected.retry_after().as_nanos(),
-        level: rejected.level(),
+        level: Some(rejected.level()),
     }
 }
 
@@ -109,6 +111,10 @@ impl Subject for RealBreaker {
             remaining: snapshot.remaining.map(|left| left.as_nanos()),
             level: snapshot.level,
             failures: snapshot.failures.len(),
+            cause: snapshot.trip.map(|trip| {
+                let ago = |age: Duration| self.now - age.as_nanos();
+                super::cause(trip.rule, trip.failures, ago(trip.first_ago), ago(trip.last_ago))
+            }),
             late: Some(snapshot.counts.late),
         }
     }

@@ -94,7 +94,9 @@ impl Subject for RealMachine {
                 self.calls.push((ticket, self.now, self.policy.slow_calls.is_some()));
                 Seen::Admitted
             }
-            Err(refusal) => Seen::Refused { why: super::why(refusal.reason), wait: refusal.wait.as_nanos(), level: 0 },
+            Err(refusal) => {
+                Seen::Refused { why: super::why(refusal.reason), wait: refusal.wait.as_nanos(), level: None }
+            }
         }
     }
 
@@ -159,6 +161,9 @@ impl Subject for RealMachine {
             machine::Overlay::Shadow => Overlay::Shadow,
         };
         let failures = view.failures.len();
-        SeenView { phase, overlay, remaining, level: view.level, failures, late: Some(view.counts.late) }
+        let instant = |at: Instant| Nanos::from(at.as_nanos());
+        let cause =
+            view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
+        SeenView { phase, overlay, remaining, level: view.level, failures, cause, late: Some(view.counts.late) }
     }
 }

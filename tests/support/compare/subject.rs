@@ -1,6 +1,6 @@
 //! The real thing, as the comparison sees it.
 
-use crate::model::{Answer, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
 
 /// What a call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub enum Seen {
         why: Why,
         /// The wait given.
         wait: Nanos,
-        /// The level given.
-        level: u32,
+        /// The level given, if one was.
+        level: Option<u32>,
     },
 }
 
@@ -45,6 +45,8 @@ pub struct SeenView {
     pub level: u32,
     /// Failures in the window.
     pub failures: usize,
+    /// Why it is not closed, if it is not.
+    pub cause: Option<Cause>,
     /// Outcomes of other epochs, if they are shown.
     pub late: Option<u64>,
 }
@@ -101,7 +103,7 @@ impl Subject for Imitation {
             Answer::Admitted(_) => Seen::Admitted,
             Answer::Refused(refusal) => {
                 let level = self.model.read(self.now).level;
-                Seen::Refused { why: refusal.why, wait: refusal.wait.unwrap_or(0), level }
+                Seen::Refused { why: refusal.why, wait: refusal.wait.unwrap_or(0), level: Some(level) }
             }
         }
     }
@@ -142,6 +144,7 @@ impl Subject for Imitation {
             Phase::HalfOpen { stage, .. } => (SeenPhase::HalfOpen { stage }, None),
         };
         let failures = view.failures;
-        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, late: Some(view.late) }
+        let cause = view.tripped_by.first().copied();
+        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, late: Some(view.late) }
     }
 }

@@ -33,7 +33,7 @@ pub use admission::{Answer, Refusal, Why};
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
-pub use rules::Rule;
+pub use rules::{Cause, Rule};
 
 use history::History;
 
@@ -117,7 +117,7 @@ pub struct Model {
     level: u32,
     history: History,
     /// Why it tripped last.
-    tripped_by: Vec<Rule>,
+    tripped_by: Vec<Cause>,
     /// Outcomes that came back in another epoch.
     late: u64,
 }
@@ -135,6 +135,8 @@ pub struct View {
     pub remaining: Nanos,
     /// Failures that count towards the failure window now.
     pub failures: usize,
+    /// Why it is not closed; several where more than one rule held.
+    pub tripped_by: Vec<Cause>,
     /// Outcomes so far that came back in another epoch.
     pub late: u64,
 }
@@ -169,6 +171,10 @@ impl Model {
             level: self.level_at(now),
             remaining,
             failures: self.failures_in_window(now),
+            tripped_by: match self.phase {
+                Phase::Closed { .. } => Vec::new(),
+                _ => self.tripped_by.clone(),
+            },
             late: self.late,
         }
     }

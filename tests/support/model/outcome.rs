@@ -1,7 +1,7 @@
 //! What a verdict changes.
 
 use super::history::End;
-use super::{Hints, Model, Nanos, Phase, Role, Rule};
+use super::{Cause, Hints, Model, Nanos, Phase, Role, Rule};
 
 /// What one finished call says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +88,12 @@ impl Model {
             // Half-open: any failure opens again, with the failed probe's own hint.
             (Role::Probe { .. }, Meaning::Failure { wait, .. }) => {
                 let not_before = now.saturating_add(wait);
-                model.trip(now, vec![Rule::Probe], Some(not_before));
+                model.trip(now, vec![Cause::one(Rule::Probe, now)], Some(not_before));
                 vec![model]
             }
             // Half-open: what may trip by slowness is not closed by a slow success.
             (Role::Probe { .. }, _) if slow => {
-                model.trip(now, vec![Rule::SlowCalls], None);
+                model.trip(now, vec![Cause::one(Rule::SlowCalls, now)], None);
                 vec![model]
             }
             // Half-open: a success counts for its stage, which may be complete by it.
@@ -109,7 +109,7 @@ impl Model {
     fn regular_outcome(mut self, meaning: Meaning, slow: bool, now: Nanos) -> Vec<Self> {
         if let Meaning::Failure { at_once: true, .. } = meaning {
             let farthest = self.farthest_hint(now);
-            self.trip(now, vec![Rule::Limited], farthest);
+            self.trip(now, vec![Cause::one(Rule::Limited, now)], farthest);
             return vec![self];
         }
         let (certain, possible) = self.rules_after(meaning, slow, now);

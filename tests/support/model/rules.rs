@@ -25,6 +25,27 @@ pub enum Rule {
     ProbeDeadline,
 }
 
+/// What a refusal tells of a trip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The rule.
+    pub rule: Rule,
+    /// How many failures it counted, the first and the last of them, where there are such.
+    pub counted: Option<(u32, Nanos, Nanos)>,
+}
+
+impl Cause {
+    /// One failure is enough.
+    pub(super) fn one(rule: Rule, at: Nanos) -> Self {
+        Self { rule, counted: Some((1, at, at)) }
+    }
+
+    /// A rule that counts something else.
+    pub(super) fn uncounted(rule: Rule) -> Self {
+        Self { rule, counted: None }
+    }
+}
+
 /// Whether a rule holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holds {
@@ -35,18 +56,18 @@ enum Holds {
 
 impl Model {
     /// The rules that hold after an outcome, and those for which the resolution of a window leaves it open.
-    pub(super) fn rules_after(&self, meaning: Meaning, slow: bool, now: Nanos) -> (Vec<Rule>, Vec<Rule>) {
+    pub(super) fn rules_after(&self, meaning: Meaning, slow: bool, now: Nanos) -> (Vec<Cause>, Vec<Cause>) {
         let failed = matches!(meaning, Meaning::Failure { .. });
         let mut held = Vec::new();
         if failed {
-            held.push((Rule::Window, self.window_holds(now)));
-            held.push((Rule::InARow, self.in_a_row_holds()));
-            held.push((Rule::FailureRate, self.failure_rate_holds(now)));
+            held.extend(self.window_holds(now).map(|cause| (cause, Holds::Yes)));
+            held.extend(self.in_a_row_holds().map(|cause| (cause, Holds::Yes)));
+            held.push((Cause::uncounted(Rule::FailureRate), self.failure_rate_holds(now)));
         }
         if slow {
-            held.push((Rule::SlowCalls, self.slow_calls_hold(now)));
+            held.push((Cause::uncounted(Rule::SlowCalls), self.slow_calls_hold(now)));
         }
-        let pick = |wanted| held.iter().filter(|(_, holds)| *holds == wanted).map(|(rule, _)| *rule).collect();
+        let pick = |wanted| held.iter().filter(|(_, holds)| *holds == wanted).map(|(cause, _)| *cause).collect();
         (pick(Holds::Yes), pick(Holds::Maybe))
     }
 
@@ -91,18 +112,19 @@ impl Model {
     }
 
     /// The N-th trips if the oldest of the last N is at most the window away.
-    fn window_holds(&self, now: Nanos) -> Holds {
-        let Some(window) = self.policy.window else { return Holds::No };
+    fn window_holds(&self, now: Nanos) -> Option<Cause> {
+        let window = self.policy.window?;
         let log = self.log();
-        let newest = last(&log, window.failures);
-        let enough = newest.len() == size(window.failures);
-        certainly(enough && newest.first().is_some_and(|(_, end)| now - end.at <= window.within))
+        let (first, last) = ends_of_newest(&log, window.failures)?;
+        (now - first <= window.within)
+            .then_some(Cause { rule: Rule::Window, counted: Some((window.failures, first, last)) })
     }
 
     /// N in a row, however far apart; a success ends only the run that came before its call.
-    fn in_a_row_holds(&self) -> Holds {
-        let Some(failures) = self.policy.in_a_row else { return Holds::No };
-        certainly(self.run().len() >= size(failures))
+    fn in_a_row_holds(&self) -> Option<Cause> {
+        let failures = self.policy.in_a_row?;
+        let (first, last) = ends_of_newest(&self.run(), failures)?;
+        Some(Cause { rule: Rule::InARow, counted: Some((failures, first, last)) })
     }
 
     fn failure_rate_holds(&self, now: Nanos) -> Holds {
@@ -188,8 +210,10 @@ fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-fn certainly(holds: bool) -> Holds {
-    if holds { Holds::Yes } else { Holds::No }
+/// When the first and the last of the newest `count` were recorded, if there are so many.
+fn ends_of_newest(failures: &[(Call, End)], count: u32) -> Option<(Nanos, Nanos)> {
+    let newest = last(failures, count);
+    (newest.len() == size(count)).then_some((newest.first()?.1.at, newest.last()?.1.at))
 }
 
 fn size(count: u32) -> usize {

@@ -1,6 +1,6 @@
 //! What has become due by now, one thing after another, each as of its own instant.
 
-use super::{Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule};
+use super::{Cause, Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule};
 
 /// Something that happens by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +25,11 @@ impl Model {
                 // A deadline that runs out reopens, as of that instant, only if no probe admitted later has succeeded
                 // meanwhile; either way the permit is void from then on.
                 Due::ProbeIsOverdue(call) if self.is_excused(call) => self.history.void(call),
-                Due::ProbeIsOverdue(_) => self.trip(at, vec![Rule::ProbeDeadline], None),
+                Due::ProbeIsOverdue(_) => self.trip(at, vec![Cause::one(Rule::ProbeDeadline, at)], None),
                 Due::StageEnds => self.next_stage(at),
                 Due::Stalls => {
                     let farthest = self.farthest_hint(at);
-                    self.trip(at, vec![Rule::Stall], farthest);
+                    self.trip(at, vec![Cause::uncounted(Rule::Stall)], farthest);
                 }
             }
         }
@@ -60,7 +60,7 @@ impl Model {
     }
 
     /// Opens for the cool-down of the present level, or for as long as a hint says, and raises the level by one.
-    pub(super) fn trip(&mut self, at: Nanos, rules: Vec<Rule>, not_before: Option<Nanos>) {
+    pub(super) fn trip(&mut self, at: Nanos, causes: Vec<Cause>, not_before: Option<Nanos>) {
         let level = self.level_at(at);
         let (own, own_rounded_up) = self.policy.cool_down.at(level);
         let hint = match self.policy.hints {
@@ -76,7 +76,7 @@ impl Model {
         });
         self.level = level.saturating_add(1);
         self.epoch += 1;
-        self.tripped_by = rules;
+        self.tripped_by = causes;
         // A trip clears the log.
         self.history.clean();
     }
@@ -104,6 +104,12 @@ impl Model {
         self.phase = Phase::Closed { since: at };
         self.epoch += 1;
         self.history.clean();
+    }
+
+    /// The level of an instant that has been settled.
+    #[must_use]
+    pub fn level(&self, now: Nanos) -> u32 {
+        self.level_at(now)
     }
 
     /// The trips not forgiven by `now`: with forgiveness by intervals, one less for each full one spent closed.
