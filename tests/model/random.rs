@@ -10,7 +10,7 @@ use crate::real::{RealBreaker, RealMachine};
 
 /// As many cases as fit into a few seconds; `PROPTEST_CASES` asks for more, `PROPTEST_RNG_SEED` for others.
 fn config() -> Config {
-    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 3000 };
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { 2000 };
     Config {
         cases,
         failure_persistence: None,
@@ -42,6 +42,19 @@ fn cases() -> impl Strategy<Value = (Policy, Vec<Draft>)> {
     (policies(), prop::collection::vec(drafts(), 0..60))
 }
 
+/// With jitter, also in the policies that are set later.
+fn cases_with_jitter() -> impl Strategy<Value = (Policy, Vec<Draft>)> {
+    (cases(), prop::sample::select(vec![0.1, 0.5, 1.0])).prop_map(|((mut policy, mut drafts), jitter)| {
+        policy.jitter = jitter;
+        for draft in &mut drafts {
+            if let Draft::SetPolicy(policy) = draft {
+                policy.jitter = jitter;
+            }
+        }
+        (policy, drafts)
+    })
+}
+
 proptest! {
     #![proptest_config(config())]
 
@@ -63,6 +76,12 @@ proptest! {
     #[test]
     fn the_breaker_does_not_depend_on_being_seen((policy, drafts) in cases()) {
         compare(&policy, RealBreaker::new(&policy), &drafts, Watch::Rarely)?;
+    }
+
+    #[test]
+    fn jitter_only_adds_and_is_drawn_once((policy, drafts) in cases_with_jitter()) {
+        compare(&policy, RealMachine::new(&policy), &drafts, Watch::Always)?;
+        compare(&policy, RealBreaker::new(&policy), &drafts, Watch::Always)?;
     }
 
     #[test]
