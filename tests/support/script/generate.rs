@@ -98,7 +98,7 @@ fn rules() -> impl Strategy<Value = Policy> {
         proptest::option::weighted(0.3, 1_u32..6),
         proptest::option::weighted(0.25, rates()),
         proptest::option::weighted(0.25, slow),
-        proptest::option::weighted(0.000001, stall),
+        proptest::option::weighted(0.25, stall),
     );
     rules.prop_map(|(window, in_a_row, failure_rate, slow_calls, stall)| {
         let any = window.is_some() || in_a_row.is_some() || failure_rate.is_some() || slow_calls.is_some();
