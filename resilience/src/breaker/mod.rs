@@ -10,6 +10,7 @@ mod slot;
 mod snapshot;
 mod sync;
 mod tally;
+mod waiting;
 mod word;
 
 pub use builder::{Builder, FailureRateStep, FailuresStep, SlowCallsStep, StallStep};
@@ -19,6 +20,7 @@ pub use snapshot::{Snapshot, State};
 
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
+pub(crate) use waiting::Seat;
 
 use crate::machine::{Command, Context, Machine, Overlay};
 use crate::observe::{Outbox, Transitions};

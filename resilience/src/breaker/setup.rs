@@ -1,4 +1,5 @@
 use super::name::{Name, UNNAMED};
+use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::Outbox;
@@ -12,11 +13,13 @@ pub(crate) struct Setup {
     pub(super) name: Arc<Name>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
+    /// Where services wait for a change; made with the first that does.
+    pub(super) room: Option<Arc<WaitingRoom>>,
 }
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::new(Name::new(Arc::from(UNNAMED))), clock: None, outbox: None }
+        Self { rules, name: Arc::new(Name::new(Arc::from(UNNAMED))), clock: None, outbox: None, room: None }
     }
 
     /// The default rules, shared by all breakers that were told nothing.

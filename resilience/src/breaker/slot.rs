@@ -14,9 +14,10 @@ use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
 use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
-use crate::machine::{Context, Event, Machine, Overlay};
+use crate::machine::{Context, Event, EventKind, Machine, Overlay};
 use crate::policy::Rules;
 use std::sync::Arc;
+use std::task::Waker;
 
 /// What a slot guards.
 #[derive(Debug)]
@@ -157,13 +158,25 @@ impl Slot {
             }
         }
         self.publish(&cell);
+        let woken = self.woken(&cell, now, &events);
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
         drop(cell);
+        for waker in woken {
+            waker.wake();
+        }
         if let Some(outbox) = outbox {
             outbox.deliver();
         }
         result
+    }
+
+    /// Who is to be woken after a step; a waker is the user's code, so that is done after the lock is released.
+    fn woken(&self, cell: &Cell, now: Instant, events: &[Event]) -> Vec<Waker> {
+        let Some(room) = &cell.setup.room else { return Vec::new() };
+        let cx = Context::new(&cell.setup.rules, now).salted(self.salt());
+        let news = events.iter().any(|event| !matches!(event.kind, EventKind::Refused(_)));
+        room.woken(cell.machine.would_refuse(&cx, true).is_some(), news)
     }
 
     /// Looks without changing anything.
