@@ -59,13 +59,21 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
         self.seat.wait(cx.waker(), true);
     }
 
-    /// The inner service is not ready, and may never be: if calls are refused from some moment on, that must not be
-    /// waited for. Whether they are already.
+    /// Whether calls would be refused; remembers it for the call that follows.
     #[cold]
-    fn refuses_by_now(&mut self, cx: &Context<'_>) -> bool {
-        self.seat.wait(cx.waker(), false);
+    #[inline(never)]
+    fn found_refusing(&mut self) -> bool {
         self.seat.refusing = self.breaker().slot().would_refuse();
         self.seat.refusing
+    }
+
+    /// The inner service is not ready, and may never be: if calls are refused by now, or from some moment on, that must
+    /// not be waited for.
+    #[cold]
+    #[inline(never)]
+    fn stuck(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.seat.wait(cx.waker(), false);
+        if self.found_refusing() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// An inner service that cannot become ready is a failure of the upstream, as a call is that cannot be made.
@@ -94,18 +102,17 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.seat.refusing = self.breaker().slot().would_refuse();
-        if self.seat.refusing {
+        if self.breaker().slot().is_unquiet() && self.found_refusing() {
             return Poll::Ready(Ok(()));
         }
+        self.seat.refusing = false;
         match self.inner.poll_ready(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(error)) => {
                 self.unready::<S::Response, _>(&error);
                 Poll::Ready(Err(self.respond.pass_error(error)))
             }
-            Poll::Pending if self.refuses_by_now(cx) => Poll::Ready(Ok(())),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => self.stuck(cx).map(Ok),
         }
     }
 
@@ -113,7 +120,8 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let slot = self.seat.breaker().slot();
         let (classify, respond) = (self.classify.clone(), self.respond.clone());
-        if std::mem::take(&mut self.seat.refusing) {
+        if self.seat.refusing {
+            self.seat.refusing = false;
             let rejected = slot.refuse_unready(|| self.may_probe.may_probe(&request));
             return ResponseFuture::refused(rejected, classify, respond);
         }
