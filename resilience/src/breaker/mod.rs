@@ -10,6 +10,8 @@ mod snapshot;
 mod sync;
 mod tally;
 mod waiting;
+#[cfg(feature = "tokio")]
+mod weak;
 mod word;
 
 pub use builder::{Builder, FailureRateStep, FailuresStep, SlowCallsStep, StallStep};
@@ -20,6 +22,8 @@ pub use snapshot::{Snapshot, State};
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
+#[cfg(feature = "tokio")]
+pub(crate) use weak::{Outpost, Turn};
 
 use crate::machine::{Command, Context, Machine, Overlay};
 use crate::observe::{Outbox, Transitions};

@@ -107,6 +107,14 @@ impl Slot {
         self.owners.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One owner more, if there is one at all.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_share(&'static self) -> bool {
+        let more = |owners: u32| (owners > 0).then(|| owners + 1);
+        // `Acquire`, as an owner that is found must be one who has set the slot up.
+        self.owners.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
+    }
+
     /// The last owner gives the slot back.
     pub(super) fn release(&'static self) {
         if self.owners.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -41,20 +41,15 @@
 use super::{AnyRequest, BreakerLayer, BreakerService, MayProbe, ResponseFuture};
 use crate::Breaker;
 use crate::classify::{Classify, ErrorsFail};
+use crate::clock;
 use crate::respond::{AsError, Respond};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Sleep;
 use tower_layer::Layer;
 use tower_service::Service;
-
-/// No timer is shorter: it is what tokio's resolve.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// No timer is longer: there are platforms whose instants overflow, and waking up once a day costs nothing.
-const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Puts a [`Breaker`] around services and has them wait while calls would be refused.
 ///
@@ -137,7 +132,7 @@ impl<S, C, R, P> BackPressure<S, C, R, P> {
         loop {
             self.service.wake_when_admitted(cx);
             let Some(wait) = self.breaker().slot().refusal() else { return Poll::Ready(()) };
-            let until = Instant::now() + wait.clamp(SHORTEST, LONGEST);
+            let until = clock::timer(wait);
             let timer = match &mut self.timer {
                 Some(timer) => {
                     timer.as_mut().reset(until);

@@ -4,6 +4,7 @@ use crate::respond::Error;
 use crate::{Breaker, Rejected, State};
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::time::Duration;
 use tokio_test::task::{Spawn, spawn};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok};
 use tower::ServiceExt;
