@@ -1,7 +1,10 @@
 //! Shared by the tests.
 
 pub mod client;
+pub mod compare;
 pub mod fixture;
+pub mod model;
+pub mod script;
 
 /// The examples of the front page are compiled and run here, where the frameworks are that they use.
 #[cfg(doctest)]

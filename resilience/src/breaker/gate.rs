@@ -31,6 +31,12 @@ impl Slot {
         }
     }
 
+    /// How long a call would be told to wait; `None` if it would not be refused.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refusal(&self) -> Option<Duration> {
+        self.read(|cell, cx| cell.machine.would_refuse(cx, true).map(|refusal| refusal.wait))
+    }
+
     /// Admits a call: its packed ticket, or the refusal.
     #[inline]
     pub(crate) fn admit(&'static self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
@@ -63,14 +69,14 @@ impl Slot {
     /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         let told = self.told();
-        let mut now = clock::coarse();
-        if told.is_news(now) {
-            // The cheap clock has not ticked since: by it the wait would be longer than the whole open time, and the
-            // first `Retry-After` a second too long.
-            now = clock::exact();
-        }
+        let now = clock::coarse();
         // What was read belongs together if the gate still says the same.
-        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(self, now))
+        if self.gate() != gate || now.plus(clock::COARSE_SLACK) >= told.until {
+            return None;
+        }
+        // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
+        let now = if told.is_fresh(now) { clock::exact() } else { now };
+        Some(told.reject(self, now))
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
