@@ -91,6 +91,10 @@ impl Slot {
         cell.setup = setup;
         slot.forget_told();
         slot.prepare_tally(&cell.setup.rules);
+        if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
+            tally.clear();
+        }
         slot.publish(&cell);
         drop(cell);
         slot
