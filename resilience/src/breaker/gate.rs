@@ -144,7 +144,14 @@ impl Slot {
                     return;
                 }
             }
-            PROBE => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            PROBE => {
+                if let Some(tally) = self.tally() {
+                    slow = tally.is_slow(since, || self.now(ticket));
+                    if same_epoch && matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                }
+            }
             _ => {}
         }
         self.step(|machine, cx, _, events| {

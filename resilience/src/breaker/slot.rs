@@ -90,9 +90,10 @@ impl Slot {
         cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
         cell.setup = setup;
         slot.forget_told();
-        slot.prepare_tally(&cell.setup.rules);
+        slot.prepare_tally(&cell.setup);
         if let Some(tally) = slot.tally() {
             tally.clear();
+            tally.forget_successes();
         }
         slot.publish(&cell);
         drop(cell);
@@ -240,13 +241,13 @@ impl Slot {
         self.tally.get().copied()
     }
 
-    /// Makes sure that there is a tally if the rules want one, and that it counts by them.
-    pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() {
+    /// Makes sure that there is a tally if one is wanted, and that it counts by the rules.
+    pub(super) fn prepare_tally(&self, setup: &Setup) {
+        if setup.counts_calls() {
             self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
-            tally.set(rules);
+            tally.set(&setup.rules, setup.counts_successes);
         }
     }
 
@@ -282,7 +283,7 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::Automatic | Overlay::Shadow
             if machine.is_closed() && expires.is_none() && !setup.rules.watches_stalls() =>
         {
-            match (setup.rules.counts_calls(), machine.has_failures(&setup.rules)) {
+            match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
                 (false, false) => QUIET,
                 (false, true) => NOISY,
                 (true, false) => COUNTED,

@@ -274,3 +274,32 @@ async fn a_clone_waits_for_itself() {
     assert!(second.is_woken());
     assert_ready!(second.poll()).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_is_lost_when_operators_and_callers_race() {
+    // The timer of a wait is as long as the cool-down: whoever misses the wake-up of an operator is late by an hour.
+    let hour = Duration::from_secs(3600);
+    let breaker = Breaker::builder().delay(hour).max_delay(hour).build().unwrap();
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let mut service = waiting(&breaker);
+            tokio::spawn(async move {
+                let mut answers = 0;
+                for _ in 0..500 {
+                    answers += u32::from(service.ready().await.unwrap().call(()).await.is_ok());
+                    tokio::task::yield_now().await;
+                }
+                answers
+            })
+        })
+        .collect();
+    while !callers.iter().all(tokio::task::JoinHandle::is_finished) {
+        breaker.force_open();
+        tokio::task::yield_now().await;
+        breaker.auto();
+        tokio::task::yield_now().await;
+    }
+    for caller in callers {
+        assert!(caller.await.unwrap() > 0);
+    }
+}
