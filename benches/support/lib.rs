@@ -18,14 +18,15 @@ mod upstream;
 mod window;
 
 pub use args::{Args, Mode};
-pub use ours::Ours;
+pub use ours::{Ours, OursRate};
 pub use peers::{
     CircuitBreakerRs, Failsafe, FailsafeDefault, FailsafeInARow, Nobreak, Recloser, SeatbeltLayered, SeatbeltTower,
     TowerResilience, TowerResilienceInARow, TowerResilienceTimed,
 };
 pub use scenario::{Scenario, Seen, run, start};
 pub use subject::{
-    Bare, Form, Refusal, Sizes, Subject, Visitor, every_subject, every_window, poll_now, tower_call, tower_sizes,
+    Bare, Form, Refusal, Sizes, Subject, Visitor, every_subject, every_window, poll_now, poll_on, tower_call,
+    tower_ready, tower_sizes,
 };
 pub use table::{Table, figure};
 pub use threads::{Together, together};

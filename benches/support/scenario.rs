@@ -103,9 +103,13 @@ pub fn run<S: Subject>(subject: &mut S, (first, step): (u64, u64), calls: u64) -
     let mut seen = Seen::default();
     let mut request = first;
     for _ in 0..calls {
-        match black_box(subject.call(black_box(request))) {
-            Ok(_) => seen.succeeded += 1,
-            Err(error) => seen.refused += u64::from(error.refused()),
+        // As a caller would: it looks at the result at once, and not at all of it at a time.
+        match subject.call(black_box(request)) {
+            Ok(answer) => {
+                black_box(answer);
+                seen.succeeded += 1;
+            }
+            Err(error) => seen.refused += u64::from(black_box(error).refused()),
         }
         request = request.wrapping_add(step);
     }

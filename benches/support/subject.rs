@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use tower_service::Service;
 
 use crate::{
-    CircuitBreakerRs, Fail, FailsafeDefault, FailsafeInARow, Nobreak, Ours, Recloser, Scenario, SeatbeltLayered,
-    SeatbeltTower, TowerResilience, TowerResilienceInARow, TowerResilienceTimed, Upstream,
+    CircuitBreakerRs, Fail, FailsafeDefault, FailsafeInARow, Nobreak, Ours, OursRate, Recloser, Scenario,
+    SeatbeltLayered, SeatbeltTower, TowerResilience, TowerResilienceInARow, TowerResilienceTimed, Upstream,
 };
 
 /// One way of calling the [`Upstream`]. A clone is another handle to the same breaker.
@@ -86,41 +86,63 @@ impl Refusal for Fail {
     }
 }
 
-/// Polls until it is ready, and yields in between. A future that never waits (all of them, while one thread calls) is
-/// polled once.
+/// Polls a future that never has to wait.
+///
+/// # Panics
+///
+/// If it waits.
 #[inline(always)]
 pub fn poll_now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => waits(),
+    }
+}
+
+/// Polls a future until it is ready, for one that waits when threads meet in it.
+#[inline(always)]
+pub fn poll_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
             return answer;
         }
-        wait();
+        std::thread::yield_now();
     }
 }
 
 #[cold]
 #[inline(never)]
-fn wait() {
-    std::thread::yield_now();
+fn waits() -> ! {
+    panic!("the upstream answers at once, so nothing has to wait")
 }
 
-/// One call as a tower server makes it: `poll_ready`, `call`, poll.
+/// Readiness and call of a tower service, as a server makes them.
+///
+/// # Errors
+///
+/// What the service answers when it is asked whether it is ready.
+///
+/// # Panics
+///
+/// If it is not ready.
+#[inline(always)]
+pub fn tower_ready<S: Service<u64>>(service: &mut S) -> Result<(), S::Error> {
+    match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(ready) => ready,
+        Poll::Pending => waits(),
+    }
+}
+
+/// One call as a tower server makes it: `poll_ready`, `call`, one poll.
 ///
 /// # Errors
 ///
 /// What the service answers.
 #[inline(always)]
 pub fn tower_call<S: Service<u64, Response = u64>>(service: &mut S, request: u64) -> Result<u64, S::Error> {
-    let mut context = Context::from_waker(Waker::noop());
-    loop {
-        match service.poll_ready(&mut context) {
-            Poll::Ready(Ok(())) => break,
-            Poll::Ready(Err(error)) => return Err(error),
-            Poll::Pending => wait(),
-        }
-    }
+    tower_ready(service)?;
     poll_now(service.call(request))
 }
 
@@ -159,10 +181,11 @@ pub trait Visitor {
     fn visit<S: Subject>(&mut self);
 }
 
-/// Shows the visitor every subject, the bare upstream first and this crate second.
+/// Shows the visitor every subject, the bare upstream first and this crate next.
 pub fn every_subject(visitor: &mut impl Visitor) {
     visitor.visit::<Bare>();
     visitor.visit::<Ours>();
+    visitor.visit::<OursRate>();
     visitor.visit::<Nobreak>();
     visitor.visit::<Recloser>();
     visitor.visit::<FailsafeInARow>();
@@ -177,6 +200,7 @@ pub fn every_subject(visitor: &mut impl Visitor) {
 /// Shows the visitor the subjects that look at a window of time, among them one whose window grows with the traffic.
 pub fn every_window(visitor: &mut impl Visitor) {
     visitor.visit::<Ours>();
+    visitor.visit::<OursRate>();
     visitor.visit::<FailsafeDefault>();
     visitor.visit::<SeatbeltTower>();
     visitor.visit::<TowerResilienceTimed>();

@@ -10,7 +10,7 @@ use tower_resilience_circuitbreaker::{
 };
 
 use crate::scenario::{LONG, SHORT};
-use crate::{Fail, Form, Refusal, Scenario, Sizes, Subject, Upstream, tower_call, tower_sizes};
+use crate::{Fail, Form, Refusal, Scenario, Sizes, Subject, Upstream, poll_on, tower_ready, tower_sizes};
 
 type Service = CircuitBreaker<Upstream, DefaultClassifier>;
 
@@ -56,7 +56,9 @@ macro_rules! subject {
 
             #[inline(always)]
             fn call(&mut self, request: u64) -> Result<u64, Self::Error> {
-                tower_call(&mut self.0, request)
+                // Its lock is tokio's, which a second thread has to wait for.
+                tower_ready(&mut self.0)?;
+                poll_on(tower_service::Service::call(&mut self.0, request))
             }
 
             fn sizes(&mut self) -> Sizes {
