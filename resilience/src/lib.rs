@@ -2,13 +2,20 @@
 #![doc = include_str!("../README.md")]
 
 pub mod breaker;
+pub mod classify;
 pub mod clock;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub mod hint;
+pub mod layer;
 pub mod machine;
 pub mod observe;
 pub mod policy;
+pub mod respond;
 mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};
+pub use layer::{BreakerLayer, BreakerService};
 pub use machine::{Overlay, Reason};
 pub use policy::{Hints, Policy, PolicyError};
 pub use verdict::{Hint, Verdict};

@@ -172,5 +172,6 @@ fn refuse(machine: &Machine, cx: &Context<'_>, setup: &Setup, refusal: Refusal, 
         let kind = EventKind::Refused(refusal.reason);
         events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
     }
-    machine.standing_trip().map_or_else(Told::nothing, Told::of).because(refusal, machine.raw_level(), cx.now())
+    let told = machine.standing_trip().map_or_else(Told::nothing, Told::of).by(setup.name.number());
+    told.because(refusal, machine.raw_level(), cx.now())
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod gate;
+mod name;
 mod permit;
 mod rejected;
 mod setup;
@@ -151,7 +152,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.read(|cell, _| Arc::clone(&cell.setup.name))
+        self.slot.read(|cell, _| Arc::clone(cell.setup.name.text()))
     }
 
     /// The policy in force.
@@ -163,7 +164,7 @@ impl Breaker {
     /// Where the breaker stands. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), &cell.setup.name, cx.now()))
+        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), cell.setup.name.text(), cx.now()))
     }
 
     /// Refuses every call until told otherwise; nothing is recorded meanwhile.
@@ -246,7 +247,7 @@ impl Breaker {
         let (transitions, mailbox) = Transitions::new();
         self.slot.step_cell(|cell, _, _, _| {
             if cell.setup.outbox.is_none() {
-                let outbox = Arc::new(Outbox::new(Arc::clone(&cell.setup.name), Vec::new()));
+                let outbox = Arc::new(Outbox::new(Arc::clone(cell.setup.name.text()), Vec::new()));
                 cell.setup = Arc::new(Setup { outbox: Some(outbox), ..Setup::clone(&cell.setup) });
             }
             if let Some(outbox) = &cell.setup.outbox {
@@ -297,7 +298,7 @@ impl fmt::Debug for Breaker {
         slot.read(|cell, cx| {
             let view = cell.machine.view(cx);
             f.debug_struct("Breaker")
-                .field("name", &cell.setup.name)
+                .field("name", cell.setup.name.text())
                 .field("phase", &view.phase)
                 .field("overlay", &view.overlay)
                 .field("level", &view.level)

@@ -95,6 +95,12 @@ impl CallPermit {
         }
     }
 
+    /// The call goes on: its age counts from the next time it has to wait.
+    #[cfg(feature = "http")]
+    pub(crate) fn flows(&mut self) {
+        self.since = 0;
+    }
+
     fn since(&self) -> Option<Instant> {
         (self.since != 0).then(|| Instant::from_nanos(self.since))
     }
@@ -125,6 +131,7 @@ impl CallPermit {
     }
 
     /// Hands the permit on, to a body say.
+    #[cfg(feature = "http")]
     pub(crate) fn take(&mut self) -> Self {
         Self { slot: self.slot, ticket: std::mem::replace(&mut self.ticket, SPENT), since: self.since }
     }

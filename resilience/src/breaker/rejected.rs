@@ -1,6 +1,8 @@
+use super::name;
 use crate::clock::Instant;
 use crate::machine::{Reason, Refusal, Rule, Trip};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that the breaker did not let through: why, and how long to wait.
@@ -30,6 +32,8 @@ pub struct Rejected {
     /// Milliseconds.
     first_ago: u32,
     last_ago: u32,
+    /// Of the breaker's name.
+    name: u32,
     reason: Reason,
 }
 
@@ -71,6 +75,12 @@ impl Rejected {
         self.reason
     }
 
+    /// The name of the breaker that refused.
+    #[must_use]
+    pub fn breaker(&self) -> Arc<str> {
+        name::of(self.name)
+    }
+
     /// Trips not yet forgiven, this one included; at most 2047 are told.
     #[must_use]
     pub const fn level(&self) -> u32 {
@@ -96,6 +106,7 @@ impl Rejected {
 impl fmt::Debug for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rejected")
+            .field("breaker", &self.breaker())
             .field("reason", &self.reason)
             .field("retry_after", &self.retry_after())
             .field("level", &self.level())
@@ -106,7 +117,7 @@ impl fmt::Debug for Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.reason)?;
+        write!(f, "{}: {}", self.breaker(), self.reason)?;
         if let Some(trip) = self.trip() {
             write!(f, " ({}: {}", trip.rule, trip.failures)?;
             if trip.calls != trip.failures {
@@ -128,7 +139,7 @@ const FAILURES_AT: u32 = 16;
 const CALLS_AT: u32 = 40;
 const COUNT_BITS: u32 = 24;
 /// In place of a rule: an operator forced it open.
-const FORCED: u64 = 15;
+const FORCED: u32 = 15;
 
 const fn bits(word: u64, at: u32, width: u32) -> u32 {
     // No field is wider than 24 bits.
@@ -142,7 +153,7 @@ const fn saturated(value: u32, width: u32) -> u64 {
     if value > most { most as u64 } else { value as u64 }
 }
 
-/// What refusals tell, in three words: what a slot publishes, so that a refusal needs no lock.
+/// What refusals tell, in a few words: what a slot publishes, so that a refusal needs no lock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     pub(super) until: Instant,
@@ -150,15 +161,17 @@ pub(super) struct Told {
     /// no end is known.
     pub(super) failed_at: u64,
     pub(super) packed: u64,
+    /// The number of the breaker's name.
+    pub(super) name: u32,
 }
 
 impl Told {
     pub(super) const fn nothing() -> Self {
-        Self { until: Instant::FAR_FUTURE, failed_at: 0, packed: 0 }
+        Self { until: Instant::FAR_FUTURE, failed_at: 0, packed: 0, name: 0 }
     }
 
     pub(super) fn forced(until: Option<Instant>, wait: u64) -> Self {
-        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed: FORCED }
+        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed: FORCED as u64, name: 0 }
     }
 
     pub(super) fn of(trip: &Trip) -> Self {
@@ -170,12 +183,18 @@ impl Told {
                 | saturated(trip.level, LEVEL_BITS) << LEVEL_AT
                 | saturated(trip.failures, COUNT_BITS) << FAILURES_AT
                 | saturated(trip.calls, COUNT_BITS) << CALLS_AT,
+            name: 0,
         }
+    }
+
+    /// Who says so.
+    pub(super) const fn by(self, name: u32) -> Self {
+        Self { name, ..self }
     }
 
     /// The refusal of a call that came at `now`.
     pub(super) fn reject(self, now: Instant) -> Rejected {
-        let forced = bits(self.packed, 0, RULE_BITS) == FORCED as u32;
+        let forced = bits(self.packed, 0, RULE_BITS) == FORCED;
         let wait = if forced && self.until == Instant::FAR_FUTURE { self.failed_at } else { self.until.since(now) };
         let reason = if forced { Reason::ForcedOpen } else { Reason::Open };
         self.told(reason, wait, now)
@@ -198,6 +217,7 @@ impl Told {
             told: self.packed,
             first_ago: now.wrapping_sub(first),
             last_ago: now.wrapping_sub(last),
+            name: self.name,
             reason,
         }
     }

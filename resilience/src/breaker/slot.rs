@@ -42,6 +42,8 @@ pub(crate) struct Slot {
     owners: AtomicU32,
     /// Which tally counts this slot's calls, plus one; 0: none yet.
     tally: AtomicU32,
+    /// The number of the owner's name.
+    name: AtomicU32,
     cell: Mutex<Cell>,
 }
 
@@ -77,6 +79,7 @@ impl Slot {
                 told: AtomicU64::new(0),
                 owners: AtomicU32::new(0),
                 tally: AtomicU32::new(0),
+                name: AtomicU32::new(0),
                 cell: Mutex::new(cell),
             }))
         });
@@ -181,6 +184,7 @@ impl Slot {
             // `Release`, and `Acquire` where they are read: who sees one of these sees the gate say `LOCKED`, too.
             self.failed_at.store(told.failed_at, Ordering::Release);
             self.told.store(told.packed, Ordering::Release);
+            self.name.store(told.name, Ordering::Release);
         }
         self.until.store(told.until.as_nanos(), Ordering::Release);
         if gate != before {
@@ -207,6 +211,7 @@ impl Slot {
             until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
+            name: self.name.load(Ordering::Acquire),
         }
     }
 }
@@ -218,7 +223,8 @@ fn published(machine: &Machine, setup: &Setup) -> (u64, Told) {
         (Overlay::ForcedOpen, _) => Told::forced(expires, setup.rules.cool_down(machine.raw_level())),
         (_, Some(trip)) => Told::of(trip),
         (_, None) => Told::nothing(),
-    };
+    }
+    .by(setup.name.number());
     // The process's clock tells when it ends, and nobody wants to hear of refusals.
     let open = if setup.has_own_clock() || setup.tells_refusals() { LOCKED } else { OPEN };
     let tag = match overlay {

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 /// The parts of a window.
 const PARTS: u64 = 64;
 /// The present part is not over, so one more is looked at: nothing leaves early.
-const BUCKETS: usize = PARTS as usize + 1;
+const BUCKETS: usize = 65;
 
 /// Counts by time: the upper half of a bucket says which part of time it counts (its number, modulo 2^32), the lower
 /// half how many calls.
@@ -222,8 +222,10 @@ impl Tally {
     }
 }
 
+type Row = OnceLock<Box<[OnceLock<Box<Tally>>]>>;
+
 /// Row `k` has `2^k` cells, so none ever moves and none is looked for.
-static TABLE: [OnceLock<Box<[OnceLock<Box<Tally>>]>>; 32] = [const { OnceLock::new() }; 32];
+static TABLE: [Row; 32] = [const { OnceLock::new() }; 32];
 
 /// A number of the present thread, to pick its stripe by.
 fn stripe() -> usize {

@@ -159,16 +159,22 @@ impl Reason {
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Reason {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
             Self::Open => "the breaker is open",
             Self::ProbesOut => "the breaker is half-open and all its probes are out",
             Self::MayNotProbe => "the breaker is half-open and this request may not probe",
             Self::ForcedOpen => "the breaker was forced open",
             Self::StaleReadiness => "the service was readied while it refused",
             Self::Quota => "the quota of the upstream is used up",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 

@@ -1,0 +1,42 @@
+//! `grpc-retry-pushback-ms` (gRPC proposal A6).
+
+use super::seconds;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+
+static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+
+/// The wait that `grpc-retry-pushback-ms` asks for, in the head of a gRPC answer or in its trailers.
+///
+/// The value is a signed 32-bit integer in ASCII without leading zeros. A negative one means "do not try again", which
+/// says nothing about when the service will be well; so it is no wait, and neither are zero and everything malformed.
+/// Of several values the longest counts.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use resilience::hint::grpc_pushback;
+/// use std::time::Duration;
+///
+/// let ask = |value| {
+///     let mut trailers = HeaderMap::new();
+///     trailers.insert("grpc-retry-pushback-ms", HeaderValue::from_static(value));
+///     grpc_pushback(&trailers)
+/// };
+/// assert_eq!(ask("1500"), Some(Duration::from_millis(1500)));
+/// assert_eq!(ask("-1"), None);
+/// assert_eq!(ask("007"), None);
+/// assert_eq!(ask("2147483648"), None, "more than 32 bits");
+/// ```
+#[must_use]
+pub fn grpc_pushback(metadata: &HeaderMap) -> Option<Duration> {
+    metadata.get_all(&PUSHBACK).into_iter().filter_map(one).max()
+}
+
+fn one(value: &HeaderValue) -> Option<Duration> {
+    let text = seconds::trim(value.as_bytes());
+    if text.first()? == &b'0' {
+        return None;
+    }
+    let millis = i32::try_from(seconds::number(text)?).ok()?;
+    Some(Duration::from_millis(u64::try_from(millis).ok()?))
+}

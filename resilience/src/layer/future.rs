@@ -1,0 +1,111 @@
+use super::Watch;
+use crate::breaker::CallPermit;
+use crate::classify::Classify;
+use crate::respond::Respond;
+use crate::{Rejected, Verdict};
+use pin_project::pin_project;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The answer of a [`BreakerService`](super::BreakerService): the inner service's, or the refusal.
+///
+/// Dropping it gives the permit back.
+#[pin_project]
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct ResponseFuture<F, C, R> {
+    #[pin]
+    state: State<F>,
+    classify: C,
+    respond: R,
+}
+
+#[pin_project(project = StateProjection)]
+enum State<F> {
+    Admitted {
+        #[pin]
+        future: F,
+        permit: CallPermit,
+    },
+    Refused {
+        rejected: Rejected,
+    },
+}
+
+impl<F, C, R> ResponseFuture<F, C, R> {
+    #[inline]
+    pub(super) fn admitted(future: F, permit: CallPermit, classify: C, respond: R) -> Self {
+        Self { state: State::Admitted { future, permit }, classify, respond }
+    }
+
+    pub(super) fn refused(rejected: Rejected, classify: C, respond: R) -> Self {
+        Self { state: State::Refused { rejected }, classify, respond }
+    }
+}
+
+impl<F, C, R, Res, E> Future for ResponseFuture<F, C, R>
+where
+    F: Future<Output = Result<Res, E>>,
+    C: Classify<Res, E>,
+    R: Respond<Res, E>,
+{
+    type Output = Result<R::Response, R::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (future, permit) = match this.state.project() {
+            StateProjection::Admitted { future, permit } => (future, permit),
+            StateProjection::Refused { rejected } => return Poll::Ready(this.respond.refuse(*rejected)),
+        };
+        match permit.guard(|| future.poll(cx)) {
+            Poll::Pending => {
+                permit.waits();
+                Poll::Pending
+            }
+            Poll::Ready(Ok(response)) => {
+                let verdict = this.classify.classify(Ok(&response));
+                let watch = watch::<C, R, Res, E>(this.classify, verdict, &response, permit);
+                if watch.is_none() {
+                    permit.record(verdict);
+                }
+                Poll::Ready(Ok(this.respond.pass(response, watch)))
+            }
+            Poll::Ready(Err(error)) => {
+                permit.record(this.classify.classify(Err(&error)));
+                Poll::Ready(Err(this.respond.pass_error(error)))
+            }
+        }
+    }
+}
+
+/// The watch over the response's body, if the verdict has to wait for its end.
+#[cfg(feature = "http")]
+#[inline]
+fn watch<C, R, Res, E>(classify: &C, verdict: Verdict, response: &Res, permit: &mut CallPermit) -> Option<Watch>
+where
+    C: Classify<Res, E>,
+    R: Respond<Res, E>,
+{
+    if !R::WATCHES_BODY || matches!(verdict, Verdict::Failure(_)) {
+        return None;
+    }
+    classify.at_end(response).map(|end| Watch::new(permit.take(), end))
+}
+
+#[cfg(not(feature = "http"))]
+#[inline]
+fn watch<C, R, Res, E>(_: &C, _: Verdict, _: &Res, _: &mut CallPermit) -> Option<Watch> {
+    None
+}
+
+impl<F, C, R> fmt::Debug for ResponseFuture<F, C, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Admitted { .. } => "admitted",
+            State::Refused { .. } => "refused",
+        };
+        f.debug_struct("ResponseFuture").field("state", &state).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! What a caller gets whose call is refused.
+//!
+//! | form | response | error | for |
+//! |---|---|---|---|
+//! | [`Http503`] | `http::Response<ResponseBody<B>>` | unchanged | HTTP servers and gateways (axum, hyper): keeps `Infallible` |
+//! | [`GrpcUnavailable`] | the same | unchanged | gRPC, both sides |
+//! | [`AsError`] | unchanged | [`Error<E>`] | typed clients: the two failures never mix |
+//! | [`IntoInner`] | unchanged | unchanged | an error type that can be made from [`Rejected`], such as a boxed one |
+//! | [`Boxed`] | unchanged | `Box<dyn Error + Send + Sync>` | stacks that box their errors |
+//! | a closure | unchanged | unchanged | anything else: `\|rejected: Rejected\| Ok(my_response(rejected))` |
+
+mod error;
+#[cfg(feature = "http")]
+mod grpc;
+#[cfg(feature = "http")]
+mod http;
+
+pub use error::{AsError, BoxError, Boxed, Error, IntoInner};
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use grpc::GrpcUnavailable;
+#[cfg(feature = "http")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http")))]
+pub use http::Http503;
+
+use crate::Rejected;
+use crate::layer::Watch;
+
+/// Shapes what leaves the layer: answers that are passed on, and refusals.
+///
+/// Implemented by the forms of this module, and by closures from [`Rejected`] to the inner service's own result.
+///
+/// ```
+/// use resilience::{Breaker, BreakerLayer, Rejected};
+/// use tower::{Service, ServiceExt, service_fn};
+/// use tower::Layer;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let breaker = Breaker::new();
+/// let layer = BreakerLayer::new(breaker.clone())
+///     .respond(|rejected: Rejected| Ok::<_, std::io::Error>(format!("later: {}", rejected.reason().name())));
+/// let service = layer.layer(service_fn(|name: &'static str| async move { Ok::<_, std::io::Error>(name.to_owned()) }));
+///
+/// breaker.force_open();
+/// assert_eq!(service.oneshot("x").await?, "later: forced_open");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Respond<Res, E> {
+    /// What answers become.
+    type Response;
+    /// What errors become.
+    type Error;
+
+    /// Whether [`pass`](Self::pass) carries a watch to the end of the response's body. Where it does not, the verdict
+    /// is that of the head.
+    const WATCHES_BODY: bool = false;
+
+    /// Passes an answer on. A watch, if there is one, must be told how the body ends; one that is dropped is judged
+    /// like a call that is dropped.
+    fn pass(&self, response: Res, watch: Option<Watch>) -> Self::Response;
+
+    /// Passes an error of the inner service on.
+    fn pass_error(&self, error: E) -> Self::Error;
+
+    /// Answers a call that is refused.
+    ///
+    /// # Errors
+    ///
+    /// The refusal, where its form is an error.
+    fn refuse(&self, rejected: Rejected) -> Result<Self::Response, Self::Error>;
+}
+
+impl<F, Res, E> Respond<Res, E> for F
+where
+    F: Fn(Rejected) -> Result<Res, E>,
+{
+    type Response = Res;
+    type Error = E;
+
+    fn pass(&self, response: Res, _: Option<Watch>) -> Res {
+        response
+    }
+
+    fn pass_error(&self, error: E) -> E {
+        error
+    }
+
+    fn refuse(&self, rejected: Rejected) -> Result<Res, E> {
+        self(rejected)
+    }
+}
