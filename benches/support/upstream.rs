@@ -1,42 +1,27 @@
 //! The service behind every breaker: as cheap as a service can be, so that what is measured is the breaker.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-/// Why a call failed.
+/// The upstream failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fail {
-    /// The upstream said so.
-    Upstream,
-    /// A breaker that has no error type of its own refused the call.
-    Refused,
-}
+pub struct Fail;
 
 impl fmt::Display for Fail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Upstream => "the upstream failed",
-            Self::Refused => "refused",
-        })
+        f.write_str("the upstream failed")
     }
 }
 
 impl std::error::Error for Fail {}
 
-impl From<Infallible> for Fail {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
 /// What the upstream answers: an odd request fails.
 #[inline]
 pub fn answer(request: u64) -> Ready<Result<u64, Fail>> {
-    ready(if request & 1 == 1 { Err(Fail::Upstream) } else { Ok(request) })
+    ready(if request & 1 == 1 { Err(Fail) } else { Ok(request) })
 }
 
 /// [`answer`] as a service, always ready and of no size.
