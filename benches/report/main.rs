@@ -110,7 +110,7 @@ fn states(text: &mut String, rows: &[Row]) {
 fn scaling(text: &mut String, rows: &[Scaling]) {
     let _ = writeln!(
         text,
-        "## Two threads\n\nMillions of calls a second in windows of 10 ms; rounds in which a thread was not running are left \
+        "## Two threads\n\nMillions of calls a second in windows of 3 ms; rounds in which a thread was not running are left \
          out. What two threads can do at all is in the row `bare` and in the column \"2 apart\".\n\n![Two threads on one breaker](threads.svg)\n"
     );
     let mut table = Table::new(&["", "1 thread", "2 sharing", "2 apart", "sharing ÷ 1", "sharing ÷ apart", "rounds"]);

@@ -7,10 +7,13 @@ use subjects::{Form, Scenario, Subject, Visitor, cpu_time, every_subject, median
 
 /// How long one turn takes.
 const TURN: Duration = Duration::from_millis(6);
-/// How long several threads call at once; long against the time that a thread takes to start.
-const WINDOW: Duration = Duration::from_millis(10);
+/// How long several threads call at once: long against the time that a thread takes to start, short against the time
+/// until something else wants a processor.
+const WINDOW: Duration = Duration::from_millis(3);
 /// The part of a window in which each thread must have been on a processor.
-const RUNNING: f64 = 0.95;
+const RUNNING: f64 = 0.97;
+/// The part of a window in which all threads must have been calling.
+const TOGETHER: f64 = 0.9;
 
 /// One measured row.
 pub(crate) struct Row {
@@ -129,13 +132,13 @@ impl Visitor for Threads {
         let mut rates: Vec<[f64; 3]> = Vec::new();
         let mut tried = 0;
         // A busy machine gets more tries, but not for ever.
-        while rates.len() < self.rounds && tried < self.rounds * 4 {
+        while rates.len() < self.rounds && tried < self.rounds * 10 {
             let mut rate = [0.0; 3];
             let mut clean = true;
             for ((subjects, calls), rate) in arrangements.iter_mut().zip(&mut calls).zip(&mut rate) {
                 let result = together(subjects, self.scenario, *calls);
-                *rate = 1e3 / nanoseconds(result.wall, *calls * subjects.len() as u64);
-                clean &= result.running >= RUNNING && result.wall > WINDOW / 2 && result.wall < WINDOW * 2;
+                *rate = result.rate / 1e6;
+                clean &= result.running >= RUNNING && result.overlap >= TOGETHER && result.wall > WINDOW / 2;
                 *calls = scale(*calls, WINDOW.as_secs_f64() / result.wall.as_secs_f64());
             }
             tried += 1;

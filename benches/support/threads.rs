@@ -11,9 +11,13 @@ use crate::{Scenario, Subject, cpu_time};
 pub struct Together {
     /// From the first thread's first call to the last thread's last.
     pub wall: Duration,
+    /// Calls a second of all threads, each by its own time.
+    pub rate: f64,
     /// The part of its own time that the thread with the least of it was on a processor. Below, say, 0.95 something
-    /// else used the machine, and the figure is worth nothing.
+    /// else used the machine, and the figures are worth nothing.
     pub running: f64,
+    /// The part of the whole time in which all of them were calling.
+    pub overlap: f64,
 }
 
 /// Lets one thread for each of the `subjects` make `calls` calls, all at the same time.
@@ -43,10 +47,18 @@ pub fn together<S: Subject>(subjects: &mut [S], scenario: Scenario, calls: u64) 
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread's assertion failed")).collect()
     });
-    let begun = spans.iter().map(|(begun, ..)| *begun).min();
-    let ended = spans.iter().map(|(_, ended, _)| *ended).max();
+    let (begins, ends) = (spans.iter().map(|(begun, ..)| *begun), spans.iter().map(|(_, ended, _)| *ended));
+    let between = |from: Option<Instant>, to: Option<Instant>| {
+        from.zip(to).map_or(Duration::ZERO, |(from, to)| to.saturating_duration_since(from))
+    };
+    let wall = between(begins.clone().min(), ends.clone().max());
+    let all = between(begins.max(), ends.min());
+    #[allow(clippy::cast_precision_loss)]
+    let calls = calls as f64;
     Together {
-        wall: begun.zip(ended).map_or(Duration::ZERO, |(begun, ended)| ended - begun),
+        wall,
+        rate: spans.iter().map(|(begun, ended, _)| calls / (*ended - *begun).as_secs_f64()).sum(),
         running: spans.iter().map(|(.., share)| *share).fold(1.0, f64::min),
+        overlap: all.as_secs_f64() / wall.as_secs_f64(),
     }
 }
