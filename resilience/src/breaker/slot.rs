@@ -16,7 +16,7 @@ use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOIS
 use crate::clock::Instant;
 use crate::machine::{Context, Event, Machine, Overlay};
 use crate::policy::Rules;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a slot guards.
 #[derive(Debug)]
@@ -40,10 +40,10 @@ pub(crate) struct Slot {
     /// Rule, level and counts: see `Rejected`.
     told: AtomicU64,
     owners: AtomicU32,
-    /// Which tally counts this slot's calls, plus one; 0: none yet.
-    tally: AtomicU32,
     /// How often what refusals tell has been replaced. Wraps.
     edition: AtomicU32,
+    /// Counts the calls, where a rule wants that. It stays with the slot for good, as the slot itself stays.
+    tally: OnceLock<&'static Tally>,
     cell: Mutex<Cell>,
 }
 
@@ -78,8 +78,8 @@ impl Slot {
                 failed_at: AtomicU64::new(0),
                 told: AtomicU64::new(0),
                 owners: AtomicU32::new(0),
-                tally: AtomicU32::new(0),
                 edition: AtomicU32::new(0),
+                tally: OnceLock::new(),
                 cell: Mutex::new(cell),
             }))
         });
@@ -134,7 +134,7 @@ impl Slot {
 
     /// Whether it can be seen without the lock that it is closed.
     pub(super) fn is_plainly_closed(&self) -> bool {
-        matches!(word::tag(self.gate()), QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY)
+        word::admits_all(self.gate())
     }
 
     /// Different for each slot and each process: what keeps a fleet from probing in step.
@@ -211,14 +211,15 @@ impl Slot {
         self.until.store(told.until.as_nanos(), Ordering::Release);
     }
 
+    #[inline]
     pub(super) fn tally(&self) -> Option<&'static Tally> {
-        Tally::at(self.tally.load(Ordering::Acquire))
+        self.tally.get().copied()
     }
 
     /// Makes sure that there is a tally if the rules want one, and that it counts by them.
     pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() && self.tally.load(Ordering::Relaxed) == 0 {
-            self.tally.store(Tally::allot(), Ordering::Release);
+        if rules.counts_calls() {
+            self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
             tally.set(rules);
@@ -280,4 +281,14 @@ fn process_salt() -> u64 {
 #[cfg(loom)]
 fn process_salt() -> u64 {
     0
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_two_cache_lines() {
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (128, 64));
+    }
 }

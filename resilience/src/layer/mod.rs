@@ -1,4 +1,4 @@
-//! The breaker as a tower [`Layer`](tower_layer::Layer).
+//! The breaker as a tower [`Layer`].
 //!
 //! - The breaker is built first and given to the layer, so every service that the layer makes, and every clone of it,
 //!   shares the one state: a layer that a framework applies for each route, or for each request, guards one upstream.

@@ -82,7 +82,7 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.breaker.slot().is_unquiet() && self.found_refusing() {
+        if self.breaker.slot().is_guarded() && self.found_refusing() {
             return Poll::Ready(Ok(()));
         }
         self.refusing = false;

@@ -117,12 +117,11 @@ struct Rest {
 
 /// The breaker's state: see the [module](self::super).
 ///
-/// It is small (64 bytes, plus a block once it has tripped), and it can be cloned, compared and hashed, so that a model
+/// It is small (56 bytes, plus a block once it has tripped), and it can be cloned, compared and hashed, so that a model
 /// checker can walk its states.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     epoch: u64,
-    failures: u64,
     /// The sequence number of the newest failure; the log's entries are the newest, without gaps. Wraps.
     seq: u32,
     /// The failures up to here have been answered by a success of a later call.
@@ -148,7 +147,7 @@ impl Machine {
 
     /// A closed machine whose epochs start here: for state that is used again after its owner is gone.
     pub(crate) fn with_epoch(rules: &Rules, epoch: u64) -> Self {
-        let mut machine = Self { epoch, failures: 0, seq: 0, cleared: 0, log: FailureLog::new(rules.log), rest: None };
+        let mut machine = Self { epoch, seq: 0, cleared: 0, log: FailureLog::new(rules.log), rest: None };
         machine.watch_stalls(rules);
         machine
     }
@@ -327,7 +326,7 @@ impl Machine {
                 return self.settle(cx, fx);
             }
         };
-        self.failures += 1;
+        self.rest_mut().counts.failures += 1;
         self.trip(cx, Cause::one(rule, cx.now), hint.map(|wait| cx.now.plus(nanos(wait))), fx);
     }
 
@@ -345,7 +344,9 @@ impl Machine {
 
     fn fail(&mut self, cx: &Context<'_>, hint: Option<Hint>, report: &Report, fx: &mut Vec<Event>) {
         let (rules, now) = (cx.rules, cx.now);
-        self.failures += 1;
+        if let Some(rest) = self.rest.as_deref_mut() {
+            rest.counts.failures += 1;
+        }
         self.seq = self.seq.wrapping_add(1);
         self.log.push(now);
         self.forget_hints();
@@ -406,7 +407,7 @@ impl Machine {
         self.forget_failures();
         let draw = mix(cx.salt ^ self.epoch);
         let level = self.level(&Context { now: cause.at, ..*cx });
-        let rest = self.rest.get_or_insert_default();
+        let rest = self.rest_mut();
         let farthest = rest.hints.front().map(|(_, not_before)| *not_before).max(not_before);
         rest.hints.clear();
         let hint = match farthest {
@@ -443,13 +444,13 @@ impl Machine {
                 Step::Stall { first } => {
                     let calls = cx.rules.stalled;
                     let cause = Cause { rule: Rule::Stall, failures: calls, calls, first, last: at, at };
-                    self.failures += 1;
+                    self.rest_mut().counts.failures += 1;
                     self.trip(cx, cause, None, fx);
                 }
                 Step::Probes(Due::Overdue) => {
                     let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
                     if half_open.give_up_oldest() {
-                        self.failures += 1;
+                        self.rest_mut().counts.failures += 1;
                         self.trip(cx, Cause::one(Rule::ProbeDeadline, at), None, fx);
                     }
                 }
@@ -520,7 +521,7 @@ impl Machine {
             Command::Reset => {
                 self.epoch += 1;
                 self.forget_failures();
-                let counts = self.rest.as_ref().map(|rest| rest.counts).unwrap_or_default();
+                let counts = self.rest_mut().counts;
                 self.rest = Some(Box::new(Rest { since: cx.now, counts, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
@@ -536,7 +537,7 @@ impl Machine {
             // Closed starts clean when a forced overlay ends, so what it held before is of no more use.
             self.forget_failures();
         }
-        let rest = self.rest.get_or_insert_default();
+        let rest = self.rest_mut();
         if from.is_forced() || to.is_forced() {
             rest.hints.clear();
         }
@@ -618,7 +619,7 @@ impl Machine {
             level: self.level(cx),
             failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
             trip: self.standing_trip().copied(),
-            counts: Counts { failures: self.failures, ..rest.counts },
+            counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
         }
     }
 
@@ -631,7 +632,6 @@ impl Machine {
                 self.log.push(at.min(cx.now));
             }
         }
-        self.failures = counts.failures;
         let rest = self.rest_mut();
         (rest.level, rest.counts, rest.since) = (level, counts, cx.now);
         (rest.overlay, rest.overlay_until) = overlay;
@@ -667,7 +667,13 @@ impl Machine {
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
-        self.rest.get_or_insert_default()
+        let counts = self.first_counts();
+        self.rest.get_or_insert_with(|| Box::new(Rest { counts, ..Rest::default() }))
+    }
+
+    /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
+    fn first_counts(&self) -> Counts {
+        Counts { failures: u64::from(self.seq), ..Counts::default() }
     }
 
     fn state_mut(&mut self) -> Option<&mut State> {
