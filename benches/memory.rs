@@ -93,7 +93,7 @@ impl Cost {
         );
         assert!(self.clone == 0.0, "a clone of the service allocates");
         assert!(self.sizes.service <= 16, "the service adds {} bytes", self.sizes.service);
-        assert!(self.sizes.future <= 16, "the future adds {} bytes", self.sizes.future);
+        assert!(self.sizes.future <= 24, "the future adds {} bytes", self.sizes.future);
         assert!((self.used - self.breaker).abs() < 1.0, "a breaker grows with traffic");
     }
 }
