@@ -13,6 +13,9 @@ pub mod layer;
 pub mod machine;
 pub mod observe;
 pub mod policy;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod probe;
 pub mod respond;
 mod verdict;
 

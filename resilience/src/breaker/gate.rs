@@ -31,6 +31,12 @@ impl Slot {
         }
     }
 
+    /// How long a call would be told to wait; `None` if it would not be refused.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refusal(&self) -> Option<Duration> {
+        self.read(|cell, cx| cell.machine.would_refuse(cx, true).map(|refusal| refusal.wait))
+    }
+
     /// Admits a call: its packed ticket, or the refusal.
     #[inline]
     pub(crate) fn admit(&'static self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {

@@ -9,6 +9,9 @@ mod slot;
 mod snapshot;
 mod sync;
 mod tally;
+mod waiting;
+#[cfg(feature = "tokio")]
+mod weak;
 mod word;
 
 pub use builder::{Builder, FailureRateStep, FailuresStep, SlowCallsStep, StallStep};
@@ -18,6 +21,9 @@ pub use snapshot::{Snapshot, State};
 
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
+pub(crate) use waiting::Seat;
+#[cfg(feature = "tokio")]
+pub(crate) use weak::{Outpost, Turn};
 
 use crate::machine::{Command, Context, Machine, Overlay};
 use crate::observe::{Outbox, Transitions};

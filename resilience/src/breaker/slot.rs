@@ -14,9 +14,10 @@ use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
 use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
-use crate::machine::{Context, Event, Machine, Overlay};
+use crate::machine::{Context, Event, EventKind, Machine, Overlay};
 use crate::policy::Rules;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 /// What a slot guards.
 #[derive(Debug)]
@@ -106,6 +107,14 @@ impl Slot {
         self.owners.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// One owner more, if there is one at all.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_share(&'static self) -> bool {
+        let more = |owners: u32| (owners > 0).then(|| owners + 1);
+        // `Acquire`, as an owner that is found must be one who has set the slot up.
+        self.owners.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
+    }
+
     /// The last owner gives the slot back.
     pub(super) fn release(&'static self) {
         if self.owners.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -165,13 +174,25 @@ impl Slot {
             }
         }
         self.publish(&cell);
+        let woken = self.woken(&cell, now, &events);
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
         drop(cell);
+        for waker in woken {
+            waker.wake();
+        }
         if let Some(outbox) = outbox {
             outbox.deliver();
         }
         result
+    }
+
+    /// Who is to be woken after a step; a waker is the user's code, so that is done after the lock is released.
+    fn woken(&self, cell: &Cell, now: Instant, events: &[Event]) -> Vec<Waker> {
+        let Some(room) = &cell.setup.room else { return Vec::new() };
+        let cx = Context::new(&cell.setup.rules, now).salted(self.salt());
+        let news = events.iter().any(|event| !matches!(event.kind, EventKind::Refused(_)));
+        room.woken(cell.machine.would_refuse(&cx, true).is_some(), news)
     }
 
     /// Looks without changing anything.

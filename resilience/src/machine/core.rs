@@ -242,6 +242,31 @@ impl Machine {
         }
     }
 
+    /// Admits a probe that the owner makes of itself, not for a request: in half-open only, and shadow mode knows none.
+    ///
+    /// # Errors
+    ///
+    /// When to ask again, if nothing happens before; `None`: when something happens.
+    pub fn admit_probe(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) -> Result<Ticket, Option<Duration>> {
+        self.settle(cx, fx);
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let expires = rest.overlay_until.map(|until| Duration::from_nanos(until.since(cx.now)));
+        let due = match &rest.state {
+            _ if rest.overlay.is_forced() => None,
+            State::Closed => None,
+            State::Open => Some(open(rest.trip, cx.now).wait),
+            State::HalfOpen(half_open) => match half_open.check(cx.rules, true, cx.now) {
+                Ok(()) => return self.admit_by_state(cx, true).map_err(|refusal| Some(refusal.wait)),
+                Err(why) => Some(refused_probe(why).wait),
+            },
+        };
+        if let (true, Some(State::HalfOpen(half_open))) = (due.is_some(), self.state_mut()) {
+            half_open.saw_eligible(cx.now);
+        }
+        Err([due, expires].into_iter().flatten().min())
+    }
+
     /// Why a call would be refused now, if it would; changes nothing and remembers nothing.
     #[must_use]
     pub fn would_refuse(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
@@ -725,7 +750,7 @@ fn share(part: u64, whole: u64, ratio: f64, min_calls: u32) -> Option<(u32, u32)
 }
 
 /// `SplitMix64`'s finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), upper half.
-fn mix(seed: u64) -> u32 {
+pub(crate) fn mix(seed: u64) -> u32 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
