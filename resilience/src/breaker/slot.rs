@@ -251,9 +251,14 @@ impl Slot {
         }
     }
 
+    #[inline]
+    pub(super) fn until(&self) -> Instant {
+        Instant::from_nanos(self.until.load(Ordering::Acquire))
+    }
+
     pub(super) fn told(&self) -> Told {
         Told {
-            until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
+            until: self.until(),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
             edition: self.edition.load(Ordering::Acquire),

@@ -23,16 +23,21 @@ const BUCKETS: usize = 65;
 /// half how many calls. More than four billion in one part begin anew, and spill nowhere.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Ring([AtomicU64; BUCKETS]);
+struct Ring {
+    buckets: [AtomicU64; BUCKETS],
+    /// The sum of the parts that are over, as of the part whose number it carries: laid out like a bucket. It is made
+    /// anew when a part is over, so that a sum looks at two buckets and not at all of them.
+    over: AtomicU64,
+}
 
 impl Ring {
     fn new() -> Self {
-        Self([const { AtomicU64::new(0) }; BUCKETS])
+        Self { buckets: [const { AtomicU64::new(0) }; BUCKETS], over: AtomicU64::new(0) }
     }
 
     #[inline]
     fn add(&self, part: u64) {
-        let Some(bucket) = self.0.get(index(part)) else { return };
+        let Some(bucket) = self.buckets.get(index(part)) else { return };
         let stamp = part & STAMP;
         let seen = bucket.load(Ordering::Relaxed);
         if seen & STAMP == stamp {
@@ -45,17 +50,32 @@ impl Ring {
         }
     }
 
+    /// All calls of the window that ends with this part.
     fn sum(&self, part: u64) -> u64 {
-        (part.saturating_sub(PARTS)..=part)
-            .filter_map(|part| {
-                let seen = self.0.get(index(part))?.load(Ordering::Relaxed);
-                (seen & STAMP == part & STAMP).then_some(seen >> 32)
-            })
-            .sum()
+        let over = self.over.load(Ordering::Relaxed);
+        let over = if over & STAMP == part & STAMP { over >> 32 } else { self.sum_over(part) };
+        // The last part counts as not over, because a call may still be counted there by a clock that lags.
+        over + self.counted(part.saturating_sub(1)) + self.counted(part)
+    }
+
+    /// Adds up the parts that are over, and remembers it until the next one is.
+    #[cold]
+    fn sum_over(&self, part: u64) -> u64 {
+        let over = (part.saturating_sub(PARTS)..part.saturating_sub(1)).map(|part| self.counted(part)).sum::<u64>();
+        let over = over.min(STAMP);
+        self.over.store(over << 32 | part & STAMP, Ordering::Relaxed);
+        over
+    }
+
+    /// The calls that were counted in this part.
+    #[inline]
+    fn counted(&self, part: u64) -> u64 {
+        let seen = self.buckets.get(index(part)).map_or(0, |bucket| bucket.load(Ordering::Relaxed));
+        if seen & STAMP == part & STAMP { seen >> 32 } else { 0 }
     }
 
     fn clear(&self) {
-        for bucket in &self.0 {
+        for bucket in self.buckets.iter().chain([&self.over]) {
             bucket.store(0, Ordering::Relaxed);
         }
     }
@@ -319,6 +339,16 @@ mod tests {
         assert_eq!(tally.successes(), Some(100));
         tally.forget_successes();
         assert_eq!(tally.successes(), Some(0));
+    }
+
+    #[test]
+    fn a_call_that_a_lagging_clock_counts_in_the_part_before_is_not_lost() {
+        let tally = tally(Duration::from_secs(64));
+        let seen = |at: u64| tally.totals(Instant::from_nanos(at)).rate_calls;
+        count(&tally, Verdict::Success, 10 * SECOND);
+        assert_eq!(seen(12 * SECOND), 1);
+        count(&tally, Verdict::Success, 12 * SECOND - 1);
+        assert_eq!((seen(12 * SECOND), seen(13 * SECOND), seen(75 * SECOND), seen(76 * SECOND)), (2, 2, 1, 0));
     }
 
     #[test]

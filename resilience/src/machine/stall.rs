@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn three_calls_out_and_nobody_answered_is_a_stall_as_of_the_third() {
         let mut watch = StallWatch::default();
-        [10, 20, 30, 40].map(|now| watch.admit(at(now), 0));
+        let _ = [10, 20, 30, 40].map(|now| watch.admit(at(now), 0));
         assert_eq!(due(&watch, 129), None);
         assert_eq!(due(&watch, 500), Some(130));
     }
@@ -85,7 +85,7 @@ mod tests {
         let mut watch = StallWatch::default();
         let first = [10, 20, 30, 40].map(|now| watch.admit(at(now), 7))[0];
         assert_eq!(watch.take_back(first, true), Some(7));
-        [110, 120].map(|now| watch.admit(at(now), 0));
+        let _ = [110, 120].map(|now| watch.admit(at(now), 0));
         assert_eq!(due(&watch, 1000), None);
         watch.admit(at(130), 0);
         assert_eq!(due(&watch, 1000), Some(230));
