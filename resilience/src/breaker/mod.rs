@@ -2,6 +2,8 @@
 
 mod builder;
 mod gate;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod name;
 mod permit;
 mod rejected;

@@ -4,7 +4,6 @@
 //! whatever the traffic; a bucket is a 64th of the window, and it leaves as a whole. What is not healthy is rare, and
 //! is counted on one ring for all.
 
-use super::sync::{Mutex, lock};
 use crate::Verdict;
 use crate::clock::{Instant, nanos};
 use crate::machine::Tally as Totals;
@@ -12,7 +11,7 @@ use crate::policy::Rules;
 use std::sync::OnceLock;
 // Not those of `sync`: a count that is a call off for a moment is no state that threads have to agree about, and the
 // model checker could not walk the buckets.
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// The parts of a window.
 const PARTS: u64 = 64;
@@ -207,10 +206,10 @@ impl Tally {
     /// A new one's number. Tallies stay with their slot for good, so there are as many as there ever were breakers
     /// with such rules at one time.
     pub(super) fn allot() -> u32 {
-        static ALLOTTED: Mutex<u32> = Mutex::new(0);
-        let mut allotted = lock(&ALLOTTED);
-        let Some(number) = allotted.checked_add(1) else { return 0 };
-        *allotted = number;
+        static ALLOTTED: AtomicU32 = AtomicU32::new(0);
+        let next = ALLOTTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1));
+        let Ok(last) = next else { return 0 };
+        let number = last + 1;
         let row = number.ilog2();
         let cells = TABLE
             .get(row as usize)

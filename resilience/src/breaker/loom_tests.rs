@@ -1,0 +1,327 @@
+//! What threads can do to a breaker at the same time, tried in every order that a few preemptions allow.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p resilience --lib --release --target-dir target/loom loom_tests
+//! ```
+//!
+//! `LOOM_MAX_PREEMPTIONS` sets how many preemptions (default here: 3). What has to hold is asserted for each order by
+//! itself, so a model that finds one that breaks it tells which.
+
+use super::{Breaker, Permit, State};
+use crate::clock::{self, Instant};
+use crate::machine::{Overlay, Rule};
+use crate::{Reason, Rejected};
+use loom::sync::mpsc;
+use loom::thread;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Each model starts a day after the clock's origin.
+fn at(since_start: Duration) -> Instant {
+    Instant::from_nanos(86_400_000_000_000).saturating_add(since_start)
+}
+
+fn check(model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.check(move || {
+        clock::set(at(Duration::ZERO));
+        model();
+    });
+}
+
+fn tripping_at(failures: u32) -> Breaker {
+    Breaker::builder().failures(failures).within(30 * SECOND).jitter(0.0).build().unwrap()
+}
+
+fn permit(breaker: &Breaker) -> Permit {
+    breaker.try_acquire().unwrap()
+}
+
+#[test]
+fn a_quiet_success_never_hides_failures_that_come_while_it_is_out() {
+    check(|| {
+        let breaker = tripping_at(2);
+        let quiet = permit(&breaker);
+        let failures = [permit(&breaker), permit(&breaker)];
+        let other = thread::spawn(move || quiet.success());
+        failures.into_iter().for_each(Permit::failure);
+        other.join().unwrap();
+        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.snapshot().counts.trips, 1);
+    });
+}
+
+#[test]
+fn a_success_clears_what_was_recorded_before_its_admission_and_nothing_else() {
+    check(|| {
+        let breaker = tripping_at(2);
+        let failures = [permit(&breaker), permit(&breaker)];
+        let healthy = breaker.clone();
+        let other = thread::spawn(move || healthy.try_acquire().map(Permit::success).is_ok());
+        failures.into_iter().for_each(Permit::failure);
+        let admitted = other.join().unwrap();
+        let snapshot = breaker.snapshot();
+        match snapshot.state {
+            State::Open => assert_eq!(snapshot.counts.trips, 1),
+            // It was admitted and answered between the two failures: it cleared the first, and cannot have cleared more.
+            _ => assert_eq!((snapshot.failures.len(), snapshot.counts.trips, admitted), (1, 0, true)),
+        }
+        assert_eq!(snapshot.counts.failures, 2);
+    });
+}
+
+#[test]
+fn two_failures_at_once_make_one_trip_and_the_other_is_late() {
+    check(|| {
+        let breaker = tripping_at(1);
+        let (one, other) = (permit(&breaker), permit(&breaker));
+        let thread = thread::spawn(move || one.failure());
+        other.failure();
+        thread.join().unwrap();
+        let counts = breaker.snapshot().counts;
+        assert_eq!((counts.trips, counts.failures, counts.late), (1, 1, 1));
+    });
+}
+
+#[test]
+fn the_last_failures_of_two_threads_trip_whichever_comes_last() {
+    check(|| {
+        let breaker = tripping_at(3);
+        permit(&breaker).failure();
+        let threads = [(); 2].map(|()| {
+            let breaker = breaker.clone();
+            thread::spawn(move || breaker.try_acquire().map(Permit::failure).is_ok())
+        });
+        for thread in threads {
+            assert!(thread.join().unwrap(), "nothing was open before the third failure");
+        }
+        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.try_acquire().unwrap_err().trip().unwrap().failures, 3);
+    });
+}
+
+/// What is told by a refusal, as seen by a clock that says `now`.
+fn told(rejected: &Rejected) -> (Reason, Duration, u32, Option<(Rule, Duration)>) {
+    let trip = rejected.trip().map(|trip| (trip.rule, trip.last_ago));
+    (rejected.reason(), rejected.retry_after(), rejected.level(), trip)
+}
+
+#[test]
+fn a_refusal_without_the_lock_tells_of_one_trip_only() {
+    check(|| {
+        let breaker = Breaker::builder()
+            .failures(1)
+            .within(30 * SECOND)
+            .delay(10 * SECOND)
+            .factor(3.0)
+            .jitter(0.0)
+            .stages(1)
+            .build()
+            .unwrap();
+        permit(&breaker).failure();
+        clock::set(at(SECOND));
+        let caller = breaker.clone();
+        let other = thread::spawn(move || caller.try_acquire().map(drop));
+        // The second trip, a reset and the third: all while the other thread reads what the first one published.
+        clock::set(at(10 * SECOND));
+        let probe = breaker.try_acquire();
+        let probed = probe.is_ok();
+        if let Ok(probe) = probe {
+            probe.failure();
+        }
+        clock::set(at(11 * SECOND));
+        let refused = other.join().unwrap();
+
+        let first = |ago: u64| (Reason::Open, SECOND * (10 - ago) as u32, 1, Some((Rule::FailureWindow, ago)));
+        let second = |ago: u64| (Reason::Open, SECOND * (30 - ago) as u32, 2, Some((Rule::Probe, ago)));
+        match refused {
+            Ok(()) => {}
+            Err(rejected) => {
+                let (reason, wait, level, trip) = told(&rejected);
+                let seen = (reason, wait, level, trip.map(|(rule, ago)| (rule, ago.as_secs())));
+                let probes_out = reason == Reason::ProbesOut && level == 1;
+                let possible = [first(1), second(0), second(1)];
+                assert!(probes_out || possible.contains(&seen), "torn: {rejected:?}, probed: {probed}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_refusal_without_the_lock_is_whole_beside_force_open_and_a_reset() {
+    check(|| {
+        let breaker = tripping_at(1);
+        permit(&breaker).failure();
+        clock::set(at(SECOND / 2));
+        let caller = breaker.clone();
+        let other = thread::spawn(move || caller.try_acquire().map(drop));
+        breaker.force_open_for(100 * SECOND);
+        breaker.reset();
+        match other.join().unwrap() {
+            // After the reset.
+            Ok(()) => {}
+            Err(rejected) => {
+                let trip = (Reason::Open, SECOND / 2, 1, Some((Rule::FailureWindow, SECOND / 2)));
+                let forced = (Reason::ForcedOpen, 100 * SECOND, 0, None);
+                assert!([trip, forced].contains(&told(&rejected)), "torn: {rejected:?}");
+            }
+        }
+        assert_eq!(breaker.state(), State::Closed);
+    });
+}
+
+#[test]
+fn a_new_policy_shortens_what_is_told_and_tears_nothing() {
+    check(|| {
+        let breaker = Breaker::builder().failures(1).within(SECOND).delay(10 * SECOND).jitter(0.0).build().unwrap();
+        permit(&breaker).failure();
+        let caller = breaker.clone();
+        let other = thread::spawn(move || caller.try_acquire().unwrap_err());
+        let mut policy = breaker.policy();
+        policy.cool_down = crate::policy::CoolDown::Constant(4 * SECOND);
+        breaker.set_policy(policy).unwrap();
+        let (reason, wait, level, trip) = told(&other.join().unwrap());
+        assert_eq!((reason, level, trip), (Reason::Open, 1, Some((Rule::FailureWindow, Duration::ZERO))));
+        assert!([10 * SECOND, 4 * SECOND].contains(&wait), "{wait:?}");
+        assert_eq!(breaker.try_acquire().unwrap_err().retry_after(), 4 * SECOND);
+    });
+}
+
+#[test]
+fn of_two_callers_at_the_end_of_the_cool_down_exactly_one_probes() {
+    check(|| {
+        let breaker = tripping_at(1);
+        permit(&breaker).failure();
+        clock::set(at(SECOND));
+        let caller = breaker.clone();
+        let other = thread::spawn(move || caller.try_acquire());
+        let mine = breaker.try_acquire();
+        let theirs = other.join().unwrap();
+        assert!(mine.is_ok() != theirs.is_ok());
+        let refusal = mine.as_ref().err().or(theirs.as_ref().err()).unwrap();
+        assert_eq!(refusal.reason(), Reason::ProbesOut);
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.probes_out, snapshot.counts.probes), (State::HalfOpen, 1, 1));
+    });
+}
+
+#[test]
+fn a_probe_that_fails_and_one_that_comes_back_reopen_once() {
+    check(|| {
+        let breaker = Breaker::builder().failures(1).within(SECOND).jitter(0.0).probes(2).stages(1).build().unwrap();
+        permit(&breaker).failure();
+        clock::set(at(SECOND));
+        let (good, bad) = (permit(&breaker), permit(&breaker));
+        let other = thread::spawn(move || good.success());
+        bad.failure();
+        other.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.level, snapshot.counts.trips), (State::Open, 2, 2));
+        assert!(snapshot.counts.late <= 1);
+    });
+}
+
+#[test]
+fn whatever_is_recorded_beside_force_open_nobody_is_admitted_after_it() {
+    check(|| {
+        let breaker = tripping_at(1);
+        let out = permit(&breaker);
+        let other = thread::spawn(move || out.failure());
+        breaker.force_open();
+        assert_eq!(breaker.try_acquire().unwrap_err().reason(), Reason::ForcedOpen);
+        other.join().unwrap();
+        let forced = breaker.snapshot();
+        assert_eq!((forced.state, forced.overlay), (State::Open, Overlay::ForcedOpen));
+        assert_eq!(breaker.try_acquire().unwrap_err().reason(), Reason::ForcedOpen);
+        breaker.auto();
+        let counts = breaker.snapshot().counts;
+        // Before it, the failure tripped; after it, it came late.
+        match breaker.state() {
+            State::Open => assert_eq!((counts.trips, counts.late), (1, 0)),
+            state => assert_eq!((state, counts.trips, counts.late), (State::Closed, 0, 1)),
+        }
+    });
+}
+
+#[test]
+fn an_outcome_beside_the_drop_of_the_last_handle_leaves_nothing_to_the_next_owner() {
+    check(|| {
+        let old = tripping_at(1);
+        let slot = std::ptr::from_ref(old.slot());
+        let out = permit(&old);
+        let other = thread::spawn(move || out.failure());
+        drop(old);
+        let new = tripping_at(1);
+        other.join().unwrap();
+        assert!(std::ptr::eq(slot, new.slot()), "the slot is used again");
+        let snapshot = new.snapshot();
+        assert_eq!((snapshot.state, snapshot.level, snapshot.failures.len()), (State::Closed, 0, 0));
+        assert_eq!((snapshot.counts.failures, snapshot.counts.trips), (0, 0));
+        assert!(new.try_acquire().is_ok());
+    });
+}
+
+#[test]
+fn an_old_owners_outcome_clears_no_failure_of_the_new_one() {
+    check(|| {
+        let old = tripping_at(2);
+        // Admitted by a gate that says that a success may clear failures, so its outcome is looked at.
+        permit(&old).failure();
+        let out = permit(&old);
+        drop(old);
+        let new = tripping_at(2);
+        let failures = [permit(&new), permit(&new)];
+        let other = thread::spawn(move || out.success());
+        failures.into_iter().for_each(Permit::failure);
+        other.join().unwrap();
+        assert_eq!(new.state(), State::Open);
+    });
+}
+
+#[test]
+fn a_handle_that_is_cloned_and_dropped_at_once_keeps_the_slot_for_its_owner() {
+    check(|| {
+        let breaker = tripping_at(1);
+        let clone = breaker.clone();
+        let other = thread::spawn(move || drop(clone.clone()));
+        permit(&breaker).failure();
+        other.join().unwrap();
+        let stranger = Breaker::new();
+        assert!(!std::ptr::eq(stranger.slot(), breaker.slot()));
+        assert_eq!((breaker.state(), stranger.state()), (State::Open, State::Closed));
+    });
+}
+
+#[test]
+fn the_last_two_handles_dropped_at_once_give_the_slot_back_once() {
+    check(|| {
+        let one = Breaker::new();
+        let other = one.clone();
+        let thread = thread::spawn(move || drop(other));
+        drop(one);
+        thread.join().unwrap();
+        let (first, second) = (Breaker::new(), Breaker::new());
+        assert!(!std::ptr::eq(first.slot(), second.slot()));
+    });
+}
+
+#[test]
+fn events_of_two_threads_arrive_once_and_in_the_order_of_their_epochs() {
+    check(|| {
+        let breaker = tripping_at(1);
+        let mut transitions = breaker.subscribe();
+        let out = permit(&breaker);
+        let (tell, told) = mpsc::channel();
+        let other = thread::spawn(move || {
+            out.failure();
+            tell.send(()).unwrap();
+        });
+        breaker.force_open();
+        told.recv().unwrap();
+        other.join().unwrap();
+        let epochs: Vec<u64> = std::iter::from_fn(|| transitions.try_next()).map(|event| event.epoch).collect();
+        assert!(epochs.is_sorted() && (1..=2).contains(&epochs.len()), "{epochs:?}");
+    });
+}
