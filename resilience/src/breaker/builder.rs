@@ -1,5 +1,4 @@
 use super::Breaker;
-use super::name::Name;
 use super::setup::Setup;
 use super::snapshot::Snapshot;
 use crate::clock::Clock;
@@ -196,11 +195,11 @@ impl Builder {
     pub fn build(self) -> Result<Breaker, PolicyError> {
         let mut setup = Setup::new(Rules::new(self.policy)?);
         if let Some(name) = self.name {
-            setup.name = Arc::new(Name::new(name));
+            setup.name = name;
         }
         setup.clock = self.clock;
         if !self.observers.is_empty() {
-            setup.outbox = Some(Arc::new(Outbox::new(Arc::clone(setup.name.text()), self.observers)));
+            setup.outbox = Some(Arc::new(Outbox::new(Arc::clone(&setup.name), self.observers)));
         }
         let breaker = Breaker::of(Arc::new(setup));
         if let Some(snapshot) = self.restored {

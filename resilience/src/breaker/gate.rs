@@ -3,7 +3,7 @@
 //! The inlined ones are for a breaker in good health: one word is read on the way in, one on the way out, nothing is
 //! written. Everything else goes to a cold function, and most of that behind one short lock.
 
-use super::rejected::{Rejected, Told};
+use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::word::{self, CALL, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET, UNTRACKED};
@@ -13,16 +13,15 @@ use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report
 use std::time::Duration;
 
 impl Slot {
-    /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    /// Whether there is more to look at than a healthy breaker.
     #[inline]
-    pub(crate) fn would_refuse(&self) -> bool {
-        let gate = self.gate();
-        word::tag(gate) != QUIET && self.would_refuse_unquiet(gate)
+    pub(crate) fn is_unquiet(&self) -> bool {
+        word::tag(self.gate()) != QUIET
     }
 
-    #[cold]
-    #[inline(never)]
-    fn would_refuse_unquiet(&self, gate: u64) -> bool {
+    /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    pub(crate) fn would_refuse(&'static self) -> bool {
+        let gate = self.gate();
         match word::tag(gate) {
             QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY => false,
             OPEN if self.refuse_at_once(gate).is_some() => true,
@@ -33,14 +32,14 @@ impl Slot {
 
     /// Admits a call: its packed ticket, or the refusal.
     #[inline]
-    pub(crate) fn admit(&self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+    pub(crate) fn admit(&'static self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
         let gate = self.gate();
         if word::tag(gate) == QUIET { Ok(gate) } else { self.admit_unquiet(gate, may_probe) }
     }
 
     #[cold]
     #[inline(never)]
-    fn admit_unquiet(&self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+    fn admit_unquiet(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
         match word::tag(gate) {
             QUIET | FREE => return Ok(gate),
             NOISY | COUNTED | COUNTED_NOISY => return Ok(word::with_tag(gate, CALL)),
@@ -55,22 +54,22 @@ impl Slot {
         let may_probe = may_probe();
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
             Ok(ticket) => Ok(word::of_ticket(ticket) | gate & CUSTOM_CLOCK),
-            Err(refusal) => Err(refuse(machine, cx, setup, refusal, events)),
+            Err(refusal) => Err(self.refuse(machine, cx, setup, refusal, events)),
         })
     }
 
     /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
-    fn refuse_at_once(&self, gate: u64) -> Option<Rejected> {
+    fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         let told = self.told();
         let now = clock::coarse();
         // What was read belongs together if the gate still says the same.
-        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(now))
+        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(self, now))
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
     #[cold]
     #[inline(never)]
-    pub(crate) fn refuse_unready(&self, may_probe: impl FnOnce() -> bool) -> Rejected {
+    pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
         let gate = self.gate();
         if word::tag(gate) == OPEN {
             if let Some(rejected) = self.refuse_at_once(gate) {
@@ -82,16 +81,28 @@ impl Slot {
             machine.settle(cx, events);
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
             let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
-            refuse(machine, cx, setup, refusal, events)
+            self.refuse(machine, cx, setup, refusal, events)
         })
     }
 
     /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
     #[inline]
     pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) {
-        if !(matches!(verdict, Verdict::Success) && self.gate() == ticket) {
-            self.record_unquiet(ticket, verdict, since, true);
+        match verdict {
+            Verdict::Success => {
+                if self.gate() != ticket {
+                    self.succeed_unquiet(ticket, since);
+                }
+            }
+            verdict => self.record_unquiet(ticket, verdict, since, true),
         }
+    }
+
+    /// Apart, so that the healthy path has no verdict to lay out.
+    #[cold]
+    #[inline(never)]
+    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) {
+        self.record_unquiet(ticket, Verdict::Success, since, true);
     }
 
     #[cold]
@@ -102,7 +113,7 @@ impl Slot {
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
         let mut slow = false;
         match word::tag(ticket) {
-            FREE | UNTRACKED => return,
+            FREE | UNTRACKED | word::NONE => return,
             // Admitted when there was nothing to clear, so it clears nothing.
             QUIET if same_epoch && !failed => return,
             CALL if same_epoch => {
@@ -164,14 +175,22 @@ impl Slot {
     pub(crate) fn now(&self, ticket: u64) -> Instant {
         if ticket & CUSTOM_CLOCK == 0 { clock::exact() } else { self.read(|_, cx| cx.now()) }
     }
-}
 
-/// Makes the refusal that a caller gets, and tells those who asked to hear of refusals.
-fn refuse(machine: &Machine, cx: &Context<'_>, setup: &Setup, refusal: Refusal, events: &mut Vec<Event>) -> Rejected {
-    if setup.tells_refusals() {
-        let kind = EventKind::Refused(refusal.reason);
-        events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
+    /// Makes the refusal that a caller gets, and tells those who asked to hear of refusals.
+    fn refuse(
+        &'static self,
+        machine: &Machine,
+        cx: &Context<'_>,
+        setup: &Setup,
+        refusal: Refusal,
+        events: &mut Vec<Event>,
+    ) -> Rejected {
+        if setup.tells_refusals() {
+            let kind = EventKind::Refused(refusal.reason);
+            events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
+        }
+        // The step may have changed what refusals tell; it is needed now.
+        self.tell(machine, &setup.rules);
+        Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
-    let told = machine.standing_trip().map_or_else(Told::nothing, Told::of).by(setup.name.number());
-    told.because(refusal, machine.raw_level(), cx.now())
 }

@@ -4,7 +4,6 @@ mod builder;
 mod gate;
 #[cfg(all(test, loom))]
 mod loom_tests;
-mod name;
 mod permit;
 mod rejected;
 mod setup;
@@ -90,6 +89,7 @@ impl Breaker {
         Self { slot: Slot::claim(setup) }
     }
 
+    #[inline]
     pub(crate) fn slot(&self) -> &'static Slot {
         self.slot
     }
@@ -154,7 +154,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.read(|cell, _| Arc::clone(cell.setup.name.text()))
+        self.slot.name()
     }
 
     /// The policy in force.
@@ -166,7 +166,7 @@ impl Breaker {
     /// Where the breaker stands. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), cell.setup.name.text(), cx.now()))
+        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), &cell.setup.name, cx.now()))
     }
 
     /// Refuses every call until told otherwise; nothing is recorded meanwhile.
@@ -249,7 +249,7 @@ impl Breaker {
         let (transitions, mailbox) = Transitions::new();
         self.slot.step_cell(|cell, _, _, _| {
             if cell.setup.outbox.is_none() {
-                let outbox = Arc::new(Outbox::new(Arc::clone(cell.setup.name.text()), Vec::new()));
+                let outbox = Arc::new(Outbox::new(Arc::clone(&cell.setup.name), Vec::new()));
                 cell.setup = Arc::new(Setup { outbox: Some(outbox), ..Setup::clone(&cell.setup) });
             }
             if let Some(outbox) = &cell.setup.outbox {
@@ -300,7 +300,7 @@ impl fmt::Debug for Breaker {
         slot.read(|cell, cx| {
             let view = cell.machine.view(cx);
             f.debug_struct("Breaker")
-                .field("name", cell.setup.name.text())
+                .field("name", &cell.setup.name)
                 .field("phase", &view.phase)
                 .field("overlay", &view.overlay)
                 .field("level", &view.level)

@@ -108,10 +108,9 @@ impl CallPermit {
     /// The call ended like this.
     #[inline]
     pub(crate) fn record(&mut self, verdict: Verdict) {
+        // One that was recorded before says nothing: `SPENT` is no ticket.
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        if ticket != SPENT {
-            self.slot.record(ticket, verdict, self.since());
-        }
+        self.slot.record(ticket, verdict, self.since());
     }
 
     /// Runs a part of the call; a panic that unwinds out of it is a failure.

@@ -1,13 +1,16 @@
-use super::name;
+use super::setup::UNNAMED;
+use super::slot::Slot;
 use crate::clock::Instant;
-use crate::machine::{Reason, Refusal, Rule, Trip};
+use crate::machine::{Reason, Rule, Trip};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A call that the breaker did not let through: why, and how long to wait.
 ///
-/// A value of its own: it stays what it was, whatever the breaker does next. 32 bytes, nothing allocated.
+/// 16 bytes, nothing allocated: a result that may hold one is moved about on the healthy path, too. The reason and the
+/// wait are its own; the trip behind it is asked of the breaker when somebody wants to know, and can be told until the
+/// breaker trips the next time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,17 +28,18 @@ use std::time::Duration;
 /// assert_eq!((trip.rule, trip.failures), (Rule::FailureWindow, 3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Rejected {
-    wait: u64,
-    told: u64,
-    /// Milliseconds.
-    first_ago: u32,
-    last_ago: u32,
-    /// Of the breaker's name.
-    name: u32,
-    reason: Reason,
+    slot: &'static Slot,
+    /// The reason (4 bits), the edition of what is told (8 bits), the unit of the wait (1 bit), the wait (51 bits).
+    packed: u64,
 }
+
+const EDITION_AT: u32 = 4;
+const COARSE: u64 = 1 << 12;
+const WAIT_AT: u32 = 13;
+/// Waits of more than 26 days are kept in units of 2^13 ns, rounded up.
+const COARSE_SHIFT: u32 = 13;
 
 /// Why the breaker is not closed, as a refusal or a snapshot tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,71 +47,109 @@ pub struct Rejected {
 pub struct TripSummary {
     /// What tripped.
     pub rule: Rule,
-    /// The failures (or slow calls, or calls out) that were counted; at most 16,777,215 are told.
+    /// The failures (or slow calls, or calls out) that were counted; a refusal tells 16,777,215 of them at most.
     pub failures: u32,
     /// The calls among which they were counted; the same number for rules that do not count shares.
     pub calls: u32,
-    /// How long ago the first of them was recorded, to the millisecond.
+    /// How long ago the first of them was recorded; a refusal tells it to the millisecond, as of now.
     pub first_ago: Duration,
-    /// How long ago the last of them was recorded, to the millisecond.
+    /// How long ago the last of them was recorded.
     pub last_ago: Duration,
     /// Whether a hint of the server made the breaker stay open for longer than its own cool-down.
     pub hinted: bool,
 }
 
 impl Rejected {
+    pub(super) fn new(slot: &'static Slot, reason: Reason, wait: u64, edition: u32) -> Self {
+        let (unit, wait) = if wait >> (64 - WAIT_AT) == 0 {
+            (0, wait)
+        } else {
+            (COARSE, (wait >> COARSE_SHIFT).saturating_add(1).min(u64::MAX >> WAIT_AT))
+        };
+        let packed = u64::from(reason.code()) | u64::from(edition & 0xff) << EDITION_AT | unit | wait << WAIT_AT;
+        Self { slot, packed }
+    }
+
     /// How long to wait before coming back. Zero means that the next call may well be admitted.
+    ///
+    /// Exact up to 26 days; longer waits are rounded up, by 8 µs at most.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
-        Duration::from_nanos(self.wait)
+        Duration::from_nanos(self.wait())
     }
 
     /// [`retry_after`](Self::retry_after) in whole seconds, rounded up, at least 1: what `Retry-After` says.
     #[must_use]
     pub const fn retry_after_secs(&self) -> u64 {
-        let seconds = self.wait.div_ceil(1_000_000_000);
+        let seconds = self.wait().div_ceil(1_000_000_000);
         if seconds == 0 { 1 } else { seconds }
+    }
+
+    const fn wait(&self) -> u64 {
+        let wait = self.packed >> WAIT_AT;
+        if self.packed & COARSE == 0 { wait } else { wait << COARSE_SHIFT }
     }
 
     /// Why the call was refused.
     #[must_use]
     pub const fn reason(&self) -> Reason {
-        self.reason
+        Reason::from_code((self.packed & 0xf) as u8)
+    }
+
+    /// What is told of the trip; `None` if the breaker has tripped again since.
+    fn told(&self) -> Option<Told> {
+        let told = self.slot.told();
+        (u64::from(told.edition & 0xff) == self.packed >> EDITION_AT & 0xff).then_some(told)
     }
 
     /// The name of the breaker that refused.
     #[must_use]
     pub fn breaker(&self) -> Arc<str> {
-        name::of(self.name)
+        self.told().map_or_else(|| Arc::from(UNNAMED), |_| self.slot.name())
     }
 
     /// Trips not yet forgiven, this one included; at most 2047 are told.
     #[must_use]
-    pub const fn level(&self) -> u32 {
-        bits(self.told, LEVEL_AT, LEVEL_BITS)
+    pub fn level(&self) -> u32 {
+        self.told().map_or(0, |told| bits(told.packed, LEVEL_AT, LEVEL_BITS))
     }
 
-    /// Why the breaker is not closed; `None` if it did not trip (an operator forced it open, say).
+    /// Why the breaker is not closed; `None` if it did not trip (an operator forced it open, say), or if it has tripped
+    /// again since.
     #[must_use]
     pub fn trip(&self) -> Option<TripSummary> {
+        let Told { failed_at, packed, .. } = self.told()?;
+        // The mask of four bits fits.
+        #[allow(clippy::cast_possible_truncation)]
+        let rule = Rule::from_code(bits(packed, 0, RULE_BITS) as u8)?;
+        let now = millis(self.slot.read(|_, cx| cx.now()));
+        // The upper and the lower half: modular, so good for 49 days.
+        #[allow(clippy::cast_possible_truncation)]
+        let ago = |at: u64| Duration::from_millis(u64::from(now.wrapping_sub(at as u32)));
         Some(TripSummary {
-            // The mask of four bits fits.
-            #[allow(clippy::cast_possible_truncation)]
-            rule: Rule::from_code(bits(self.told, 0, RULE_BITS) as u8)?,
-            failures: bits(self.told, FAILURES_AT, COUNT_BITS),
-            calls: bits(self.told, CALLS_AT, COUNT_BITS),
-            first_ago: Duration::from_millis(u64::from(self.first_ago)),
-            last_ago: Duration::from_millis(u64::from(self.last_ago)),
-            hinted: bits(self.told, HINTED_AT, 1) == 1,
+            rule,
+            failures: bits(packed, FAILURES_AT, COUNT_BITS),
+            calls: bits(packed, CALLS_AT, COUNT_BITS),
+            first_ago: ago(failed_at >> 32),
+            last_ago: ago(failed_at),
+            hinted: bits(packed, HINTED_AT, 1) == 1,
         })
     }
 }
+
+impl PartialEq for Rejected {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.slot, other.slot) && self.packed == other.packed
+    }
+}
+
+impl Eq for Rejected {}
 
 impl fmt::Debug for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rejected")
             .field("breaker", &self.breaker())
-            .field("reason", &self.reason)
+            .field("reason", &self.reason())
             .field("retry_after", &self.retry_after())
             .field("level", &self.level())
             .field("trip", &self.trip())
@@ -117,7 +159,7 @@ impl fmt::Debug for Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.breaker(), self.reason)?;
+        write!(f, "{}: {}", self.breaker(), self.reason())?;
         if let Some(trip) = self.trip() {
             write!(f, " ({}: {}", trip.rule, trip.failures)?;
             if trip.calls != trip.failures {
@@ -161,17 +203,14 @@ pub(super) struct Told {
     /// no end is known.
     pub(super) failed_at: u64,
     pub(super) packed: u64,
-    /// The number of the breaker's name.
-    pub(super) name: u32,
+    /// Counts what was told before.
+    pub(super) edition: u32,
 }
 
 impl Told {
-    pub(super) const fn nothing() -> Self {
-        Self { until: Instant::FAR_FUTURE, failed_at: 0, packed: 0, name: 0 }
-    }
-
-    pub(super) fn forced(until: Option<Instant>, wait: u64) -> Self {
-        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed: FORCED as u64, name: 0 }
+    pub(super) fn forced(until: Option<Instant>, wait: u64, level: u32) -> Self {
+        let packed = u64::from(FORCED) | saturated(level, LEVEL_BITS) << LEVEL_AT;
+        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed, edition: 0 }
     }
 
     pub(super) fn of(trip: &Trip) -> Self {
@@ -183,43 +222,16 @@ impl Told {
                 | saturated(trip.level, LEVEL_BITS) << LEVEL_AT
                 | saturated(trip.failures, COUNT_BITS) << FAILURES_AT
                 | saturated(trip.calls, COUNT_BITS) << CALLS_AT,
-            name: 0,
+            edition: 0,
         }
-    }
-
-    /// Who says so.
-    pub(super) const fn by(self, name: u32) -> Self {
-        Self { name, ..self }
     }
 
     /// The refusal of a call that came at `now`.
-    pub(super) fn reject(self, now: Instant) -> Rejected {
+    pub(super) fn reject(self, slot: &'static Slot, now: Instant) -> Rejected {
         let forced = bits(self.packed, 0, RULE_BITS) == FORCED;
         let wait = if forced && self.until == Instant::FAR_FUTURE { self.failed_at } else { self.until.since(now) };
         let reason = if forced { Reason::ForcedOpen } else { Reason::Open };
-        self.told(reason, wait, now)
-    }
-
-    /// The refusal that the machine gave.
-    pub(super) fn because(self, refusal: Refusal, level: u32, now: Instant) -> Rejected {
-        let level_mask = ((1 << LEVEL_BITS) - 1) << LEVEL_AT;
-        let packed = self.packed & !level_mask | saturated(level, LEVEL_BITS) << LEVEL_AT;
-        Self { packed, ..self }.told(refusal.reason, crate::clock::nanos(refusal.wait), now)
-    }
-
-    fn told(self, reason: Reason, wait: u64, now: Instant) -> Rejected {
-        let now = millis(now);
-        // The upper and the lower half: modular, so good for 49 days.
-        #[allow(clippy::cast_possible_truncation)]
-        let (first, last) = ((self.failed_at >> 32) as u32, self.failed_at as u32);
-        Rejected {
-            wait,
-            told: self.packed,
-            first_ago: now.wrapping_sub(first),
-            last_ago: now.wrapping_sub(last),
-            name: self.name,
-            reason,
-        }
+        Rejected::new(slot, reason, wait, self.edition)
     }
 }
 
@@ -228,4 +240,48 @@ fn millis(at: Instant) -> u32 {
     #[allow(clippy::cast_possible_truncation)]
     let millis = (at.as_nanos() / 1_000_000) as u32;
     millis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Breaker;
+
+    #[test]
+    fn a_wait_of_any_length_is_told_and_never_shorter_than_it_is() {
+        let breaker = Breaker::new();
+        for wait in [0, 1, 999_999_999, 1 << 50, (1 << 51) - 1, 1 << 51, (1 << 51) + 1, u64::MAX - 1, u64::MAX] {
+            for reason in [Reason::Open, Reason::Quota] {
+                let rejected = Rejected::new(breaker.slot(), reason, wait, 0xabc);
+                let told = crate::clock::nanos(rejected.retry_after());
+                assert_eq!(rejected.reason(), reason);
+                assert!(told >= wait.min(u64::MAX - 8191) && told - wait.min(told) <= 8192, "{wait} is told as {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_and_at_least_a_second() {
+        let breaker = Breaker::new();
+        let seconds = |wait| Rejected::new(breaker.slot(), Reason::Open, wait, 0).retry_after_secs();
+        assert_eq!([0, 1, 1_000_000_000, 1_000_000_001].map(seconds), [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_refusal_does_not_tell_of_a_later_trip() {
+        let breaker = Breaker::new();
+        let trip = || (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
+        trip();
+        let rejected = breaker.try_acquire().unwrap_err();
+        breaker.reset();
+        assert!(rejected.trip().is_some(), "recovered from, but not replaced");
+        std::iter::repeat_with(|| breaker.try_acquire().unwrap()).take(2).for_each(crate::Permit::failure);
+        breaker
+            .try_acquire()
+            .unwrap()
+            .record(crate::Verdict::Failure(Some(crate::Hint::after(Duration::from_secs(9)))));
+        assert_eq!(rejected.trip(), None);
+        assert_eq!(rejected.reason(), Reason::Open);
+        assert!(breaker.try_acquire().unwrap_err().trip().unwrap().hinted);
+    }
 }

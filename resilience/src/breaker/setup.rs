@@ -1,4 +1,3 @@
-use super::name::{Name, UNNAMED};
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::Outbox;
@@ -9,14 +8,17 @@ use std::sync::{Arc, OnceLock};
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(super) rules: Rules,
-    pub(super) name: Arc<Name>,
+    pub(super) name: Arc<str>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
 }
 
+/// What a breaker is called that was given no name.
+pub(super) const UNNAMED: &str = "resilience";
+
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::new(Name::new(Arc::from(UNNAMED))), clock: None, outbox: None }
+        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None }
     }
 
     /// The default rules, shared by all breakers that were told nothing.

@@ -42,8 +42,8 @@ pub(crate) struct Slot {
     owners: AtomicU32,
     /// Which tally counts this slot's calls, plus one; 0: none yet.
     tally: AtomicU32,
-    /// The number of the owner's name.
-    name: AtomicU32,
+    /// How often what refusals tell has been replaced. Wraps.
+    edition: AtomicU32,
     cell: Mutex<Cell>,
 }
 
@@ -79,7 +79,7 @@ impl Slot {
                 told: AtomicU64::new(0),
                 owners: AtomicU32::new(0),
                 tally: AtomicU32::new(0),
-                name: AtomicU32::new(0),
+                edition: AtomicU32::new(0),
                 cell: Mutex::new(cell),
             }))
         });
@@ -88,10 +88,17 @@ impl Slot {
         // The next epoch: whatever the slot's last owner still has out is late.
         cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
         cell.setup = setup;
+        slot.forget_told();
         slot.prepare_tally(&cell.setup.rules);
         slot.publish(&cell);
         drop(cell);
         slot
+    }
+
+    /// What the last owner's refusals told is no business of the next one's.
+    fn forget_told(&self) {
+        self.told.store(0, Ordering::Release);
+        self.edition.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn share(&'static self) {
@@ -120,6 +127,7 @@ impl Slot {
         arena::give_back(self);
     }
 
+    #[inline]
     pub(super) fn gate(&self) -> u64 {
         self.gate.load(Ordering::Acquire)
     }
@@ -175,21 +183,32 @@ impl Slot {
 
     fn publish(&self, cell: &Cell) {
         let machine = &cell.machine;
-        let (tag, told) = published(machine, &cell.setup);
+        let tag = published(machine, &cell.setup);
         let clock = if cell.setup.has_own_clock() { CUSTOM_CLOCK } else { 0 };
         let gate = word::pack(tag | clock, machine.seq(), machine.epoch());
-        let before = self.gate.load(Ordering::Relaxed);
-        if word::epoch(before) != machine.epoch() {
-            self.gate.store(word::with_tag(before, LOCKED), Ordering::Relaxed);
-            // `Release`, and `Acquire` where they are read: who sees one of these sees the gate say `LOCKED`, too.
-            self.failed_at.store(told.failed_at, Ordering::Release);
-            self.told.store(told.packed, Ordering::Release);
-            self.name.store(told.name, Ordering::Release);
-        }
-        self.until.store(told.until.as_nanos(), Ordering::Release);
-        if gate != before {
+        self.tell(machine, &cell.setup.rules);
+        if gate != self.gate.load(Ordering::Relaxed) {
             self.gate.store(gate, Ordering::Release);
         }
+    }
+
+    /// The owner's name.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.read(|cell, _| Arc::clone(&cell.setup.name))
+    }
+
+    /// Publishes what refusals tell; under the lock.
+    pub(super) fn tell(&self, machine: &Machine, rules: &Rules) {
+        let Some(told) = told(machine, rules) else { return };
+        let before = (self.failed_at.load(Ordering::Relaxed), self.told.load(Ordering::Relaxed));
+        if (told.failed_at, told.packed) != before {
+            // Stored with `Release` and loaded with `Acquire`: who sees one of them sees the gate say `LOCKED`, too.
+            self.gate.store(word::with_tag(self.gate.load(Ordering::Relaxed), LOCKED), Ordering::Relaxed);
+            self.failed_at.store(told.failed_at, Ordering::Release);
+            self.told.store(told.packed, Ordering::Release);
+            self.edition.fetch_add(1, Ordering::Release);
+        }
+        self.until.store(told.until.as_nanos(), Ordering::Release);
     }
 
     pub(super) fn tally(&self) -> Option<&'static Tally> {
@@ -211,23 +230,27 @@ impl Slot {
             until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
-            name: self.name.load(Ordering::Acquire),
+            edition: self.edition.load(Ordering::Acquire),
         }
     }
 }
 
-/// What the gate shall say, and what refusals shall tell meanwhile.
-fn published(machine: &Machine, setup: &Setup) -> (u64, Told) {
+/// What refusals shall tell. What they told of a trip that was recovered from stays, for those who ask late.
+fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
-    let told = match (overlay, machine.standing_trip()) {
-        (Overlay::ForcedOpen, _) => Told::forced(expires, setup.rules.cool_down(machine.raw_level())),
-        (_, Some(trip)) => Told::of(trip),
-        (_, None) => Told::nothing(),
+    if overlay == Overlay::ForcedOpen {
+        let level = machine.raw_level();
+        return Some(Told::forced(expires, rules.cool_down(level), level));
     }
-    .by(setup.name.number());
+    machine.standing_trip().map(Told::of)
+}
+
+/// What the gate shall say.
+fn published(machine: &Machine, setup: &Setup) -> u64 {
+    let (overlay, expires) = machine.overlay();
     // The process's clock tells when it ends, and nobody wants to hear of refusals.
     let open = if setup.has_own_clock() || setup.tells_refusals() { LOCKED } else { OPEN };
-    let tag = match overlay {
+    match overlay {
         Overlay::ForcedOpen => open,
         Overlay::ForcedClosed if expires.is_none() => FREE,
         Overlay::Automatic if machine.is_open() => open,
@@ -242,8 +265,7 @@ fn published(machine: &Machine, setup: &Setup) -> (u64, Told) {
             }
         }
         _ => LOCKED,
-    };
-    (tag, told)
+    }
 }
 
 #[cfg(not(loom))]

@@ -5,10 +5,10 @@
 
 use crate::machine::Ticket;
 
-/// Nothing: a ticket that has been given back.
-pub(super) const SPENT: u64 = 1 << ARGUMENT_SHIFT;
-/// Gate and ticket: closed, and a success changes nothing.
-pub(super) const QUIET: u64 = 1;
+/// Nothing: a ticket that has been given back. No gate reads like this.
+pub(super) const SPENT: u64 = u64::MAX;
+/// Gate and ticket: closed, and a success changes nothing. Zero, because nothing is tested for more cheaply.
+pub(super) const QUIET: u64 = 0;
 /// Gate and ticket: forced closed. Every call is admitted, no outcome matters.
 pub(super) const FREE: u64 = 2;
 /// Gate: closed, and a success may clear failures.
@@ -28,6 +28,9 @@ pub(super) const PROBE: u64 = 9;
 /// Ticket: a call whose outcome does not matter.
 pub(super) const UNTRACKED: u64 = 10;
 
+/// The tag of a ticket that has been given back.
+pub(super) const NONE: u64 = 15;
+
 const TAG_MASK: u64 = 0b1111;
 /// Gate and ticket: the breaker has a clock of its own.
 pub(super) const CUSTOM_CLOCK: u64 = 1 << 4;
@@ -37,14 +40,17 @@ const ARGUMENT_BITS: u32 = 24;
 const ARGUMENT_MASK: u64 = (1 << ARGUMENT_BITS) - 1;
 const EPOCH_SHIFT: u32 = ARGUMENT_SHIFT + ARGUMENT_BITS;
 
+#[inline]
 pub(super) const fn tag(word: u64) -> u64 {
     word & TAG_MASK
 }
 
+#[inline]
 pub(super) const fn with_tag(word: u64, tag: u64) -> u64 {
     word & !TAG_MASK | tag
 }
 
+#[inline]
 pub(super) const fn argument(word: u64) -> u32 {
     // The mask leaves 24 bits.
     #[allow(clippy::cast_possible_truncation)]
@@ -52,11 +58,13 @@ pub(super) const fn argument(word: u64) -> u32 {
     argument
 }
 
+#[inline]
 pub(super) const fn epoch(word: u64) -> u64 {
     word >> EPOCH_SHIFT
 }
 
 /// 35 bits of epoch: a breaker that changes its phase a thousand times a second fills them in a year of that.
+#[inline]
 pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
     tag | (argument as u64 & ARGUMENT_MASK) << ARGUMENT_SHIFT | epoch << EPOCH_SHIFT
 }
@@ -107,8 +115,8 @@ mod tests {
     #[test]
     fn no_ticket_that_has_to_be_looked_at_equals_a_gate() {
         for gate in [QUIET, FREE, NOISY, COUNTED, OPEN, LOCKED, COUNTED_NOISY] {
-            assert!(![CALL, PROBE, UNTRACKED].contains(&gate));
+            assert!(![CALL, PROBE, UNTRACKED, NONE].contains(&gate));
         }
-        assert_eq!(tag(SPENT), 0);
+        assert_eq!(tag(SPENT), NONE);
     }
 }

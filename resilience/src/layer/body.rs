@@ -69,15 +69,20 @@ mod http_body_impl {
     }
 
     impl<B> ResponseBody<B> {
-        pub(crate) fn upstream(body: B, mut watch: Option<Watch>) -> Self
+        pub(crate) fn upstream(body: B) -> Self {
+            Self { kind: Kind::Upstream { body, watch: None } }
+        }
+
+        pub(crate) fn watched(body: B, watch: Watch) -> Self
         where
             B: Body,
         {
-            // Nobody reads a body that is over from the start.
-            if let Some(watch) = watch.take_if(|_| body.is_end_stream()) {
+            if body.is_end_stream() {
+                // Nobody reads a body that is over from the start.
                 watch.complete(None);
+                return Self::upstream(body);
             }
-            Self { kind: Kind::Upstream { body, watch } }
+            Self { kind: Kind::Upstream { body, watch: Some(watch) } }
         }
 
         pub(crate) fn refusal(body: Bytes) -> Self {

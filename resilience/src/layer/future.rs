@@ -1,8 +1,11 @@
+#[cfg(feature = "http")]
 use super::Watch;
+use crate::Rejected;
+#[cfg(feature = "http")]
+use crate::Verdict;
 use crate::breaker::CallPermit;
 use crate::classify::Classify;
 use crate::respond::Respond;
-use crate::{Rejected, Verdict};
 use pin_project::pin_project;
 use std::fmt;
 use std::future::Future;
@@ -66,11 +69,15 @@ where
             }
             Poll::Ready(Ok(response)) => {
                 let verdict = this.classify.classify(Ok(&response));
-                let watch = watch::<C, R, Res, E>(this.classify, verdict, &response, permit);
-                if watch.is_none() {
-                    permit.record(verdict);
+                #[cfg(feature = "http")]
+                if R::WATCHES_BODY && !matches!(verdict, Verdict::Failure(_)) {
+                    if let Some(end) = this.classify.at_end(&response) {
+                        let watch = Watch::new(permit.take(), end);
+                        return Poll::Ready(Ok(this.respond.pass_watched(response, watch)));
+                    }
                 }
-                Poll::Ready(Ok(this.respond.pass(response, watch)))
+                permit.record(verdict);
+                Poll::Ready(Ok(this.respond.pass(response)))
             }
             Poll::Ready(Err(error)) => {
                 permit.record(this.classify.classify(Err(&error)));
@@ -78,26 +85,6 @@ where
             }
         }
     }
-}
-
-/// The watch over the response's body, if the verdict has to wait for its end.
-#[cfg(feature = "http")]
-#[inline]
-fn watch<C, R, Res, E>(classify: &C, verdict: Verdict, response: &Res, permit: &mut CallPermit) -> Option<Watch>
-where
-    C: Classify<Res, E>,
-    R: Respond<Res, E>,
-{
-    if !R::WATCHES_BODY || matches!(verdict, Verdict::Failure(_)) {
-        return None;
-    }
-    classify.at_end(response).map(|end| Watch::new(permit.take(), end))
-}
-
-#[cfg(not(feature = "http"))]
-#[inline]
-fn watch<C, R, Res, E>(_: &C, _: Verdict, _: &Res, _: &mut CallPermit) -> Option<Watch> {
-    None
 }
 
 impl<F, C, R> fmt::Debug for ResponseFuture<F, C, R> {

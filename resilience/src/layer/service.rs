@@ -48,6 +48,14 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
         self.inner
     }
 
+    /// Whether calls would be refused; remembers it for the call that follows.
+    #[cold]
+    #[inline(never)]
+    fn found_refusing(&mut self) -> bool {
+        self.refusing = self.breaker.slot().would_refuse();
+        self.refusing
+    }
+
     /// An inner service that cannot become ready is a failure of the upstream, as a call is that cannot be made.
     #[cold]
     fn unready<Res, E>(&self, error: &E)
@@ -74,10 +82,10 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.refusing = self.breaker.slot().would_refuse();
-        if self.refusing {
+        if self.breaker.slot().is_unquiet() && self.found_refusing() {
             return Poll::Ready(Ok(()));
         }
+        self.refusing = false;
         self.inner.poll_ready(cx).map_err(|error| {
             self.unready::<S::Response, _>(&error);
             self.respond.pass_error(error)
@@ -88,7 +96,8 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let slot = self.breaker.slot();
         let (classify, respond) = (self.classify.clone(), self.respond.clone());
-        if std::mem::take(&mut self.refusing) {
+        if self.refusing {
+            self.refusing = false;
             let rejected = slot.refuse_unready(|| self.may_probe.may_probe(&request));
             return ResponseFuture::refused(rejected, classify, respond);
         }

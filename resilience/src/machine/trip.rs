@@ -160,6 +160,28 @@ impl Reason {
 }
 
 impl Reason {
+    pub(crate) const fn code(self) -> u8 {
+        match self {
+            Self::Open => 0,
+            Self::ProbesOut => 1,
+            Self::MayNotProbe => 2,
+            Self::ForcedOpen => 3,
+            Self::StaleReadiness => 4,
+            Self::Quota => 5,
+        }
+    }
+
+    pub(crate) const fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::ProbesOut,
+            2 => Self::MayNotProbe,
+            3 => Self::ForcedOpen,
+            4 => Self::StaleReadiness,
+            5 => Self::Quota,
+            _ => Self::Open,
+        }
+    }
+
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Open => "the breaker is open",
@@ -200,4 +222,21 @@ pub struct Tally {
     pub slow_calls: u64,
     /// Those of them that were slow.
     pub slow: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_and_rules_come_back_from_their_codes() {
+        use Reason::{ForcedOpen, MayNotProbe, Open, ProbesOut, Quota, StaleReadiness};
+        for reason in [Open, ProbesOut, MayNotProbe, ForcedOpen, StaleReadiness, Quota] {
+            assert_eq!(Reason::from_code(reason.code()), reason);
+        }
+        for code in 1..=8 {
+            assert_eq!(Rule::from_code(code).map(Rule::code), Some(code));
+        }
+        assert_eq!((Rule::from_code(0), Rule::from_code(9)), (None, None));
+    }
 }

@@ -1,6 +1,5 @@
 use super::Respond;
 use crate::Rejected;
-use crate::layer::Watch;
 use std::fmt;
 
 /// Any error that can cross threads.
@@ -73,7 +72,7 @@ impl<Res, E> Respond<Res, E> for AsError {
     type Error = Error<E>;
 
     #[inline]
-    fn pass(&self, response: Res, _: Option<Watch>) -> Res {
+    fn pass(&self, response: Res) -> Res {
         response
     }
 
@@ -96,7 +95,7 @@ impl<Res, E: From<Rejected>> Respond<Res, E> for IntoInner {
     type Error = E;
 
     #[inline]
-    fn pass(&self, response: Res, _: Option<Watch>) -> Res {
+    fn pass(&self, response: Res) -> Res {
         response
     }
 
@@ -119,7 +118,7 @@ impl<Res, E: Into<BoxError>> Respond<Res, E> for Boxed {
     type Error = BoxError;
 
     #[inline]
-    fn pass(&self, response: Res, _: Option<Watch>) -> Res {
+    fn pass(&self, response: Res) -> Res {
         response
     }
 

@@ -38,8 +38,12 @@ impl<B: Body, E> Respond<Response<B>, E> for GrpcUnavailable {
     const WATCHES_BODY: bool = true;
 
     #[inline]
-    fn pass(&self, response: Response<B>, watch: Option<Watch>) -> Self::Response {
-        response.map(|body| ResponseBody::upstream(body, watch))
+    fn pass(&self, response: Response<B>) -> Self::Response {
+        response.map(ResponseBody::upstream)
+    }
+
+    fn pass_watched(&self, response: Response<B>, watch: Watch) -> Self::Response {
+        response.map(|body| ResponseBody::watched(body, watch))
     }
 
     #[inline]

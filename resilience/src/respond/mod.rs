@@ -53,13 +53,19 @@ pub trait Respond<Res, E> {
     /// What errors become.
     type Error;
 
-    /// Whether [`pass`](Self::pass) carries a watch to the end of the response's body. Where it does not, the verdict
-    /// is that of the head.
+    /// Whether a watch can be carried to the end of the response's body. Where it cannot, the verdict is that of the
+    /// head.
     const WATCHES_BODY: bool = false;
 
-    /// Passes an answer on. A watch, if there is one, must be told how the body ends; one that is dropped is judged
-    /// like a call that is dropped.
-    fn pass(&self, response: Res, watch: Option<Watch>) -> Self::Response;
+    /// Passes an answer on.
+    fn pass(&self, response: Res) -> Self::Response;
+
+    /// Passes an answer on whose verdict has to wait for the end of its body. The watch must be told how that ends; one
+    /// that is dropped is judged like a call that is dropped. Called only where [`WATCHES_BODY`](Self::WATCHES_BODY).
+    fn pass_watched(&self, response: Res, watch: Watch) -> Self::Response {
+        drop(watch);
+        self.pass(response)
+    }
 
     /// Passes an error of the inner service on.
     fn pass_error(&self, error: E) -> Self::Error;
@@ -79,7 +85,8 @@ where
     type Response = Res;
     type Error = E;
 
-    fn pass(&self, response: Res, _: Option<Watch>) -> Res {
+    #[inline]
+    fn pass(&self, response: Res) -> Res {
         response
     }
 
