@@ -9,7 +9,7 @@ mod rejected;
 mod setup;
 mod slot;
 mod snapshot;
-mod sync;
+pub(crate) mod sync;
 mod tally;
 mod word;
 
@@ -154,7 +154,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.name()
+        self.slot.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// The policy in force.

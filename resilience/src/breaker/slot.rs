@@ -90,6 +90,10 @@ impl Slot {
         cell.setup = setup;
         slot.forget_told();
         slot.prepare_tally(&cell.setup.rules);
+        if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
+            tally.clear();
+        }
         slot.publish(&cell);
         drop(cell);
         slot
@@ -121,6 +125,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -190,11 +195,6 @@ impl Slot {
         if gate != self.gate.load(Ordering::Relaxed) {
             self.gate.store(gate, Ordering::Release);
         }
-    }
-
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// Publishes what refusals tell; under the lock.
