@@ -219,6 +219,16 @@ impl Clock for Tokio {
     }
 }
 
+/// When a timer goes off that waits for about so long.
+#[cfg(feature = "tokio")]
+pub(crate) fn timer(wait: Duration) -> tokio::time::Instant {
+    // Tokio's timers resolve no less; and there are platforms whose instants overflow, while waking up once a day costs
+    // nothing.
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    tokio::time::Instant::now() + wait.clamp(SHORTEST, LONGEST)
+}
+
 /// How much the coarse reading may lag behind the exact one: the longest kernel tick there is (100 Hz), twice.
 ///
 /// Closer to a deadline than this, the exact clock is asked.

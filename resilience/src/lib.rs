@@ -1,9 +1,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+// The examples of the front page need frameworks; they are compiled and run with the tests of the workspace.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
 pub mod breaker;
 pub mod classify;
 pub mod clock;
+pub mod docs;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod hint;
@@ -11,6 +13,9 @@ pub mod layer;
 pub mod machine;
 pub mod observe;
 pub mod policy;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod probe;
 pub mod respond;
 mod verdict;
 

@@ -6,49 +6,57 @@
 use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
-use super::word::{self, CALL, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET, UNTRACKED};
+use super::tally::Tally;
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
 use std::time::Duration;
 
 impl Slot {
-    /// Whether there is more to look at than a healthy breaker.
+    /// Whether it takes a closer look to tell if calls would be refused.
     #[inline]
-    pub(crate) fn is_unquiet(&self) -> bool {
-        word::tag(self.gate()) != QUIET
+    pub(crate) fn is_guarded(&self) -> bool {
+        !word::admits_all(self.gate())
     }
 
     /// Whether a call would be refused: asked before the inner service is polled for readiness.
     pub(crate) fn would_refuse(&'static self) -> bool {
         let gate = self.gate();
         match word::tag(gate) {
-            QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY => false,
+            _ if word::admits_all(gate) => false,
             OPEN if self.refuse_at_once(gate).is_some() => true,
             // Whether this request may probe is not known before there is one.
             _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
         }
     }
 
+    /// How long a call would be told to wait; `None` if it would not be refused.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn refusal(&self) -> Option<Duration> {
+        self.read(|cell, cx| cell.machine.would_refuse(cx, true).map(|refusal| refusal.wait))
+    }
+
     /// Admits a call: its packed ticket, or the refusal.
     #[inline]
     pub(crate) fn admit(&'static self, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
         let gate = self.gate();
-        if word::tag(gate) == QUIET { Ok(gate) } else { self.admit_unquiet(gate, may_probe) }
+        if word::tag(gate) == QUIET {
+            Ok(gate)
+        } else if word::admits_all(gate) {
+            Ok(gate | GUARDED)
+        } else {
+            self.admit_guarded(gate, may_probe)
+        }
     }
 
     #[cold]
     #[inline(never)]
-    fn admit_unquiet(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        match word::tag(gate) {
-            QUIET | FREE => return Ok(gate),
-            NOISY | COUNTED | COUNTED_NOISY => return Ok(word::with_tag(gate, CALL)),
-            OPEN => {
-                if let Some(rejected) = self.refuse_at_once(gate) {
-                    return Err(rejected);
-                }
+    fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
+        if word::tag(gate) == OPEN {
+            if let Some(rejected) = self.refuse_at_once(gate) {
+                return Err(rejected);
             }
-            _ => {}
         }
         // The user's predicate runs before the lock is taken.
         let may_probe = may_probe();
@@ -63,7 +71,12 @@ impl Slot {
         let told = self.told();
         let now = clock::coarse();
         // What was read belongs together if the gate still says the same.
-        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < told.until).then(|| told.reject(self, now))
+        if self.gate() != gate || now.plus(clock::COARSE_SLACK) >= told.until {
+            return None;
+        }
+        // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
+        let now = if told.is_fresh(now) { clock::exact() } else { now };
+        Some(told.reject(self, now))
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
@@ -99,9 +112,16 @@ impl Slot {
     }
 
     /// Apart, so that the healthy path has no verdict to lay out.
-    #[cold]
     #[inline(never)]
     fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) {
+        // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
+        // shares.
+        if ticket == self.gate() | GUARDED
+            && ticket & (word::TAG_MASK | CUSTOM_CLOCK) == word::COUNTED_CALL
+            && self.tally().is_some_and(Tally::count_plainly)
+        {
+            return;
+        }
         self.record_unquiet(ticket, Verdict::Success, since, true);
     }
 
@@ -113,10 +133,10 @@ impl Slot {
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
         let mut slow = false;
         match word::tag(ticket) {
-            FREE | UNTRACKED | word::NONE => return,
+            UNTRACKED | word::NONE => return,
             // Admitted when there was nothing to clear, so it clears nothing.
             QUIET if same_epoch && !failed => return,
-            CALL if same_epoch => {
+            _ if word::is_call(ticket) && same_epoch => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
                 // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
@@ -124,8 +144,8 @@ impl Slot {
                     return;
                 }
             }
-            QUIET | CALL => {}
-            _ => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            PROBE => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            _ => {}
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
@@ -147,7 +167,7 @@ impl Slot {
     #[cold]
     #[inline(never)]
     pub(crate) fn abandon(&self, ticket: u64, since: Option<Instant>) {
-        if matches!(word::tag(ticket), FREE | UNTRACKED) {
+        if matches!(word::tag(ticket), UNTRACKED | word::NONE) {
             return;
         }
         let now = self.now(ticket);

@@ -11,6 +11,9 @@ mod slot;
 mod snapshot;
 pub(crate) mod sync;
 mod tally;
+mod waiting;
+#[cfg(feature = "tokio")]
+mod weak;
 mod word;
 
 pub use builder::{Builder, FailureRateStep, FailuresStep, SlowCallsStep, StallStep};
@@ -20,6 +23,9 @@ pub use snapshot::{Snapshot, State};
 
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
+pub(crate) use waiting::Seat;
+#[cfg(feature = "tokio")]
+pub(crate) use weak::{Outpost, Turn};
 
 use crate::machine::{Command, Context, Machine, Overlay};
 use crate::observe::{Outbox, Transitions};

@@ -1,6 +1,6 @@
 use super::setup::UNNAMED;
 use super::slot::{Cell, Slot};
-use crate::clock::Instant;
+use crate::clock::{COARSE_SLACK, Instant};
 use crate::machine::{Reason, Rule, Trip};
 use std::fmt;
 use std::sync::Arc;
@@ -229,6 +229,15 @@ impl Told {
         }
     }
 
+    /// Whether the trip is so young that a coarse `now` may lie before it.
+    pub(super) fn is_fresh(self, now: Instant) -> bool {
+        // Both modulo 2^32: the last failure is the trip, and is in the lower half.
+        #[allow(clippy::cast_possible_truncation)]
+        let last = self.failed_at as u32;
+        let slack = millis(Instant::from_nanos(COARSE_SLACK)) + 1;
+        millis(now).wrapping_sub(last).wrapping_add(slack) <= 2 * slack
+    }
+
     /// The refusal of a call that came at `now`.
     pub(super) fn reject(self, slot: &'static Slot, now: Instant) -> Rejected {
         let forced = bits(self.packed, 0, RULE_BITS) == FORCED;
@@ -268,6 +277,15 @@ mod tests {
         let breaker = Breaker::new();
         let seconds = |wait| Rejected::new(breaker.slot(), Reason::Open, wait, 0).retry_after_secs();
         assert_eq!([0, 1, 1_000_000_000, 1_000_000_001].map(seconds), [1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_refusal_right_after_the_trip_never_tells_to_wait_for_longer_than_the_breaker_is_open() {
+        let breaker = Breaker::builder().jitter(0.0).delay(Duration::from_secs(30)).build().unwrap();
+        (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
+        for _ in 0..1000 {
+            assert_eq!(breaker.try_acquire().unwrap_err().retry_after_secs(), 30);
+        }
     }
 
     #[test]

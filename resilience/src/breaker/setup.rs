@@ -1,3 +1,4 @@
+use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::Outbox;
@@ -11,6 +12,8 @@ pub(crate) struct Setup {
     pub(super) name: Arc<str>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
+    /// Where services wait for a change; made with the first that does.
+    pub(super) room: Option<Arc<WaitingRoom>>,
 }
 
 /// What a breaker is called that was given no name.
@@ -18,7 +21,7 @@ pub(super) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None }
+        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, room: None }
     }
 
     /// The default rules, shared by all breakers that were told nothing.

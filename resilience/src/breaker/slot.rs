@@ -14,9 +14,10 @@ use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
 use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
-use crate::machine::{Context, Event, Machine, Overlay};
+use crate::machine::{Context, Event, EventKind, Machine, Overlay};
 use crate::policy::Rules;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 /// What a slot guards.
 #[derive(Debug)]
@@ -40,10 +41,10 @@ pub(crate) struct Slot {
     /// Rule, level and counts: see `Rejected`.
     told: AtomicU64,
     owners: AtomicU32,
-    /// Which tally counts this slot's calls, plus one; 0: none yet.
-    tally: AtomicU32,
     /// How often what refusals tell has been replaced. Wraps.
     edition: AtomicU32,
+    /// Counts the calls, where a rule wants that. It stays with the slot for good, as the slot itself stays.
+    tally: OnceLock<&'static Tally>,
     cell: Mutex<Cell>,
 }
 
@@ -78,8 +79,8 @@ impl Slot {
                 failed_at: AtomicU64::new(0),
                 told: AtomicU64::new(0),
                 owners: AtomicU32::new(0),
-                tally: AtomicU32::new(0),
                 edition: AtomicU32::new(0),
+                tally: OnceLock::new(),
                 cell: Mutex::new(cell),
             }))
         });
@@ -108,6 +109,14 @@ impl Slot {
     pub(super) fn share(&'static self) {
         // As for `Arc`: an owner exists already, so nothing has to be ordered.
         self.owners.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One owner more, if there is one at all.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_share(&'static self) -> bool {
+        let more = |owners: u32| (owners > 0).then(|| owners + 1);
+        // `Acquire`, as an owner that is found must be one who has set the slot up.
+        self.owners.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
     }
 
     /// The last owner gives the slot back.
@@ -139,7 +148,7 @@ impl Slot {
 
     /// Whether it can be seen without the lock that it is closed.
     pub(super) fn is_plainly_closed(&self) -> bool {
-        matches!(word::tag(self.gate()), QUIET | FREE | NOISY | COUNTED | COUNTED_NOISY)
+        word::admits_all(self.gate())
     }
 
     /// Different for each slot and each process: what keeps a fleet from probing in step.
@@ -170,13 +179,25 @@ impl Slot {
             }
         }
         self.publish(&cell);
+        let woken = self.woken(&cell, now, &events);
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
         drop(cell);
+        for waker in woken {
+            waker.wake();
+        }
         if let Some(outbox) = outbox {
             outbox.deliver();
         }
         result
+    }
+
+    /// Who is to be woken after a step; a waker is the user's code, so that is done after the lock is released.
+    fn woken(&self, cell: &Cell, now: Instant, events: &[Event]) -> Vec<Waker> {
+        let Some(room) = &cell.setup.room else { return Vec::new() };
+        let cx = Context::new(&cell.setup.rules, now).salted(self.salt());
+        let news = events.iter().any(|event| !matches!(event.kind, EventKind::Refused(_)));
+        room.woken(cell.machine.would_refuse(&cx, true).is_some(), news)
     }
 
     /// Looks without changing anything.
@@ -211,14 +232,15 @@ impl Slot {
         self.until.store(told.until.as_nanos(), Ordering::Release);
     }
 
+    #[inline]
     pub(super) fn tally(&self) -> Option<&'static Tally> {
-        Tally::at(self.tally.load(Ordering::Acquire))
+        self.tally.get().copied()
     }
 
     /// Makes sure that there is a tally if the rules want one, and that it counts by them.
     pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() && self.tally.load(Ordering::Relaxed) == 0 {
-            self.tally.store(Tally::allot(), Ordering::Release);
+        if rules.counts_calls() {
+            self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
             tally.set(rules);
@@ -280,4 +302,14 @@ fn process_salt() -> u64 {
 #[cfg(loom)]
 fn process_salt() -> u64 {
     0
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_two_cache_lines() {
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (128, 64));
+    }
 }

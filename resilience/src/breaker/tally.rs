@@ -5,21 +5,22 @@
 //! is counted on one ring for all.
 
 use crate::Verdict;
-use crate::clock::{Instant, nanos};
+use crate::clock::{self, Instant, nanos};
 use crate::machine::Tally as Totals;
 use crate::policy::Rules;
-use std::sync::OnceLock;
+use std::cell::Cell;
+use std::thread::LocalKey;
 // Not those of `sync`: a count that is a call off for a moment is no state that threads have to agree about, and the
 // model checker could not walk the buckets.
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// The parts of a window.
 const PARTS: u64 = 64;
 /// The present part is not over, so one more is looked at: nothing leaves early.
 const BUCKETS: usize = 65;
 
-/// Counts by time: the upper half of a bucket says which part of time it counts (its number, modulo 2^32), the lower
-/// half how many calls.
+/// Counts by time: the lower half of a bucket says which part of time it counts (its number, modulo 2^32), the upper
+/// half how many calls. More than four billion in one part begin anew, and spill nowhere.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Ring([AtomicU64; BUCKETS]);
@@ -29,19 +30,17 @@ impl Ring {
         Self([const { AtomicU64::new(0) }; BUCKETS])
     }
 
+    #[inline]
     fn add(&self, part: u64) {
         let Some(bucket) = self.0.get(index(part)) else { return };
-        let stamp = part << 32;
+        let stamp = part & STAMP;
         let seen = bucket.load(Ordering::Relaxed);
         if seen & STAMP == stamp {
-            // Saturating, or four billion calls in a 64th of the window would spill into the stamp.
-            if seen & COUNT < COUNT - 0xffff {
-                bucket.fetch_add(1, Ordering::Relaxed);
-            }
-        } else if let Err(seen) = bucket.compare_exchange(seen, stamp | 1, Ordering::Relaxed, Ordering::Relaxed) {
+            bucket.fetch_add(ONE, Ordering::Relaxed);
+        } else if let Err(seen) = bucket.compare_exchange(seen, stamp | ONE, Ordering::Relaxed, Ordering::Relaxed) {
             // Another thread of this stripe was first to start the part.
             if seen & STAMP == stamp {
-                bucket.fetch_add(1, Ordering::Relaxed);
+                bucket.fetch_add(ONE, Ordering::Relaxed);
             }
         }
     }
@@ -50,7 +49,7 @@ impl Ring {
         (part.saturating_sub(PARTS)..=part)
             .filter_map(|part| {
                 let seen = self.0.get(index(part))?.load(Ordering::Relaxed);
-                (seen & STAMP == part << 32).then_some(seen & COUNT)
+                (seen & STAMP == part & STAMP).then_some(seen >> 32)
             })
             .sum()
     }
@@ -62,8 +61,8 @@ impl Ring {
     }
 }
 
-const COUNT: u64 = u32::MAX as u64;
-const STAMP: u64 = !COUNT;
+const STAMP: u64 = u32::MAX as u64;
+const ONE: u64 = STAMP + 1;
 
 fn index(part: u64) -> usize {
     // The remainder is below 65.
@@ -101,6 +100,7 @@ impl Window {
         Some(now.as_nanos().checked_div(self.width.load(Ordering::Relaxed))? + 1)
     }
 
+    #[inline]
     fn count(&self, bad: bool, now: Instant) {
         let Some(part) = self.part(now) else { return };
         let ring = if bad { Some(&self.bad) } else { self.fine.get(stripe() & (self.fine.len() - 1)) };
@@ -132,16 +132,20 @@ pub(super) struct Tally {
     obeys_hints: AtomicBool,
     /// The coarse clock is too coarse for a part of this window.
     precise: AtomicBool,
+    /// It is not, no call is timed, and only failures are counted apart.
+    plain: AtomicBool,
 }
 
 impl Tally {
-    fn new() -> Self {
+    /// One that counts nothing yet.
+    pub(super) fn new() -> Self {
         Self {
             rate: Window::new(),
             slow: Window::new(),
             slow_limit: AtomicU64::new(u64::MAX),
             obeys_hints: AtomicBool::new(false),
             precise: AtomicBool::new(false),
+            plain: AtomicBool::new(false),
         }
     }
 
@@ -155,11 +159,22 @@ impl Tally {
         let shortest = [rate, slow].into_iter().flatten().min();
         let precise = shortest.is_some_and(|over| nanos(over) / PARTS < crate::clock::COARSE_SLACK);
         self.precise.store(precise, Ordering::Relaxed);
+        self.plain.store(!precise && slow.is_none(), Ordering::Relaxed);
     }
 
     pub(super) fn clear(&self) {
         self.rate.clear();
         self.slow.clear();
+    }
+
+    /// Counts a success, if that is all there is to do and the coarse clock will do; whether it was.
+    #[inline]
+    pub(super) fn count_plainly(&self) -> bool {
+        let plain = self.plain.load(Ordering::Relaxed);
+        if plain {
+            self.rate.count(false, clock::coarse());
+        }
+        plain
     }
 
     /// Whether somebody wants to know how long calls take.
@@ -195,45 +210,25 @@ impl Tally {
         let (slow_calls, slow) = self.slow.totals(now);
         Totals { rate_calls, rate_failures, slow_calls, slow }
     }
-
-    /// The tally that a slot has by its number; 0 stands for none.
-    pub(super) fn at(number: u32) -> Option<&'static Self> {
-        let row = number.checked_ilog2()?;
-        let column = number - (1 << row);
-        TABLE.get(row as usize)?.get()?.get(column as usize)?.get().map(Box::as_ref)
-    }
-
-    /// A new one's number. Tallies stay with their slot for good, so there are as many as there ever were breakers
-    /// with such rules at one time.
-    pub(super) fn allot() -> u32 {
-        static ALLOTTED: AtomicU32 = AtomicU32::new(0);
-        let next = ALLOTTED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| last.checked_add(1));
-        let Ok(last) = next else { return 0 };
-        let number = last + 1;
-        let row = number.ilog2();
-        let cells = TABLE
-            .get(row as usize)
-            .map(|row_of| row_of.get_or_init(|| (0..1_usize << row).map(|_| OnceLock::new()).collect()));
-        if let Some(cell) = cells.and_then(|cells| cells.get((number - (1 << row)) as usize)) {
-            cell.get_or_init(|| Box::new(Self::new()));
-        }
-        number
-    }
 }
 
-type Row = OnceLock<Box<[OnceLock<Box<Tally>>]>>;
-
-/// Row `k` has `2^k` cells, so none ever moves and none is looked for.
-static TABLE: [Row; 32] = [const { OnceLock::new() }; 32];
-
 /// A number of the present thread, to pick its stripe by.
+#[inline]
 fn stripe() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static STRIPE: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        /// 0: none yet. Without a destructor, so it can be read until the thread is gone.
+        static STRIPE: Cell<usize> = const { Cell::new(0) };
     }
-    // A thread that is being torn down counts on the first one.
-    STRIPE.try_with(|stripe| *stripe).unwrap_or(0)
+    let stripe = STRIPE.get();
+    if stripe == 0 { first_stripe(&STRIPE) } else { stripe }
+}
+
+#[cold]
+fn first_stripe(of: &'static LocalKey<Cell<usize>>) -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let stripe = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
+    of.set(stripe);
+    stripe
 }
 
 #[cfg(test)]
@@ -280,15 +275,5 @@ mod tests {
         assert_eq!((totals.rate_calls, totals.rate_failures, totals.slow_calls), (3, 1, 0));
         tally.clear();
         assert_eq!(tally.totals(Instant::from_nanos(SECOND)), Totals::default());
-    }
-
-    #[test]
-    fn tallies_are_found_again_by_their_numbers() {
-        assert!(Tally::at(0).is_none());
-        for _ in 0..20 {
-            let number = Tally::allot();
-            assert!(Tally::at(number).is_some());
-        }
-        assert!(Tally::at(u32::MAX).is_none());
     }
 }

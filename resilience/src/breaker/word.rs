@@ -5,33 +5,41 @@
 
 use crate::machine::Ticket;
 
-/// Nothing: a ticket that has been given back. No gate reads like this.
-pub(super) const SPENT: u64 = u64::MAX;
+// Gates. Those without `GUARDED` admit every call without a further look.
+
 /// Gate and ticket: closed, and a success changes nothing. Zero, because nothing is tested for more cheaply.
 pub(super) const QUIET: u64 = 0;
-/// Gate and ticket: forced closed. Every call is admitted, no outcome matters.
-pub(super) const FREE: u64 = 2;
+/// Gate: forced closed. Every call is admitted, no outcome matters.
+pub(super) const FREE: u64 = 1;
 /// Gate: closed, and a success may clear failures.
-pub(super) const NOISY: u64 = 3;
+pub(super) const NOISY: u64 = 2;
 /// Gate: closed, and every call is counted.
 pub(super) const COUNTED: u64 = 4;
-/// Gate: every call is refused until the slot's deadline; the process's clock tells, and nobody listens to refusals.
-pub(super) const OPEN: u64 = 5;
-/// Gate: ask the machine.
-pub(super) const LOCKED: u64 = 6;
 /// Gate: closed, every call is counted, and a success may clear failures.
-pub(super) const COUNTED_NOISY: u64 = 7;
-/// Ticket: a call whose outcome has to be looked at whatever the gate says.
-pub(super) const CALL: u64 = 8;
-/// Ticket: a probe.
-pub(super) const PROBE: u64 = 9;
+pub(super) const COUNTED_NOISY: u64 = 6;
+/// The bit of gates that do not admit every call; of tickets that have to be looked at whatever the gate says.
+pub(super) const GUARDED: u64 = 8;
+/// Gate: every call is refused until the slot's deadline; the process's clock tells, and nobody listens to refusals.
+pub(super) const OPEN: u64 = GUARDED;
+/// Gate: ask the machine.
+pub(super) const LOCKED: u64 = GUARDED | 7;
+
+// Tickets, besides `QUIET`. No gate reads like one of them.
+
 /// Ticket: a call whose outcome does not matter.
-pub(super) const UNTRACKED: u64 = 10;
+pub(super) const UNTRACKED: u64 = GUARDED | FREE;
+/// Ticket: a call. With `COUNTED` or without, as the gate was.
+pub(super) const CALL: u64 = GUARDED | NOISY;
+pub(super) const COUNTED_CALL: u64 = GUARDED | COUNTED;
+pub(super) const COUNTED_NOISY_CALL: u64 = GUARDED | COUNTED_NOISY;
+/// Ticket: a probe.
+pub(super) const PROBE: u64 = GUARDED | 3;
+/// Ticket: it has been given back.
+pub(super) const NONE: u64 = GUARDED | 5;
+/// A ticket that has been given back.
+pub(super) const SPENT: u64 = NONE;
 
-/// The tag of a ticket that has been given back.
-pub(super) const NONE: u64 = 15;
-
-const TAG_MASK: u64 = 0b1111;
+pub(super) const TAG_MASK: u64 = 0b1111;
 /// Gate and ticket: the breaker has a clock of its own.
 pub(super) const CUSTOM_CLOCK: u64 = 1 << 4;
 const ARGUMENT_SHIFT: u32 = 5;
@@ -43,6 +51,18 @@ const EPOCH_SHIFT: u32 = ARGUMENT_SHIFT + ARGUMENT_BITS;
 #[inline]
 pub(super) const fn tag(word: u64) -> u64 {
     word & TAG_MASK
+}
+
+/// Whether the gate admits every call.
+#[inline]
+pub(super) const fn admits_all(gate: u64) -> bool {
+    gate & GUARDED == 0
+}
+
+/// Whether the ticket is an ordinary call's that has to be looked at.
+#[inline]
+pub(super) const fn is_call(ticket: u64) -> bool {
+    matches!(tag(ticket), CALL | COUNTED_CALL | COUNTED_NOISY_CALL)
 }
 
 #[inline]
@@ -86,7 +106,7 @@ pub(super) fn to_ticket(word: u64, seq: u32) -> Ticket {
     let epoch = epoch(word);
     match tag(word) {
         PROBE => Ticket::Probe { epoch, number: argument(word) },
-        QUIET | CALL => {
+        QUIET | CALL | COUNTED_CALL | COUNTED_NOISY_CALL => {
             #[allow(clippy::cast_possible_truncation)]
             let newer = seq.wrapping_sub(argument(word)) & ARGUMENT_MASK as u32;
             Ticket::Call { epoch, seen: seq.wrapping_sub(newer) }
@@ -114,9 +134,15 @@ mod tests {
 
     #[test]
     fn no_ticket_that_has_to_be_looked_at_equals_a_gate() {
-        for gate in [QUIET, FREE, NOISY, COUNTED, OPEN, LOCKED, COUNTED_NOISY] {
-            assert!(![CALL, PROBE, UNTRACKED, NONE].contains(&gate));
+        let gates = [QUIET, FREE, NOISY, COUNTED, COUNTED_NOISY, OPEN, LOCKED];
+        let tickets = [UNTRACKED, CALL, COUNTED_CALL, COUNTED_NOISY_CALL, PROBE, NONE];
+        for ticket in tickets {
+            assert!(!gates.contains(&ticket));
+            assert_eq!(tickets.iter().filter(|other| **other == ticket).count(), 1);
         }
-        assert_eq!(tag(SPENT), NONE);
+        for gate in [FREE, NOISY, COUNTED, COUNTED_NOISY] {
+            assert!(admits_all(gate) && tickets.contains(&(gate | GUARDED)));
+        }
+        assert!(admits_all(QUIET) && !admits_all(OPEN) && !admits_all(LOCKED));
     }
 }

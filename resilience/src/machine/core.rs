@@ -117,12 +117,11 @@ struct Rest {
 
 /// The breaker's state: see the [module](self::super).
 ///
-/// It is small (64 bytes, plus a block once it has tripped), and it can be cloned, compared and hashed, so that a model
+/// It is small (56 bytes, plus a block once it has tripped), and it can be cloned, compared and hashed, so that a model
 /// checker can walk its states.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Machine {
     epoch: u64,
-    failures: u64,
     /// The sequence number of the newest failure; the log's entries are the newest, without gaps. Wraps.
     seq: u32,
     /// The failures up to here have been answered by a success of a later call.
@@ -148,7 +147,7 @@ impl Machine {
 
     /// A closed machine whose epochs start here: for state that is used again after its owner is gone.
     pub(crate) fn with_epoch(rules: &Rules, epoch: u64) -> Self {
-        let mut machine = Self { epoch, failures: 0, seq: 0, cleared: 0, log: FailureLog::new(rules.log), rest: None };
+        let mut machine = Self { epoch, seq: 0, cleared: 0, log: FailureLog::new(rules.log), rest: None };
         machine.watch_stalls(rules);
         machine
     }
@@ -243,6 +242,31 @@ impl Machine {
         }
     }
 
+    /// Admits a probe that the owner makes of itself, not for a request: in half-open only, and shadow mode knows none.
+    ///
+    /// # Errors
+    ///
+    /// When to ask again, if nothing happens before; `None`: when something happens.
+    pub fn admit_probe(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) -> Result<Ticket, Option<Duration>> {
+        self.settle(cx, fx);
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let expires = rest.overlay_until.map(|until| Duration::from_nanos(until.since(cx.now)));
+        let due = match &rest.state {
+            _ if rest.overlay.is_forced() => None,
+            State::Closed => None,
+            State::Open => Some(open(rest.trip, cx.now).wait),
+            State::HalfOpen(half_open) => match half_open.check(cx.rules, true, cx.now) {
+                Ok(()) => return self.admit_by_state(cx, true).map_err(|refusal| Some(refusal.wait)),
+                Err(why) => Some(refused_probe(why).wait),
+            },
+        };
+        if let (true, Some(State::HalfOpen(half_open))) = (due.is_some(), self.state_mut()) {
+            half_open.saw_eligible(cx.now);
+        }
+        Err([due, expires].into_iter().flatten().min())
+    }
+
     /// Why a call would be refused now, if it would; changes nothing and remembers nothing.
     #[must_use]
     pub fn would_refuse(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
@@ -327,7 +351,7 @@ impl Machine {
                 return self.settle(cx, fx);
             }
         };
-        self.failures += 1;
+        self.rest_mut().counts.failures += 1;
         self.trip(cx, Cause::one(rule, cx.now), hint.map(|wait| cx.now.plus(nanos(wait))), fx);
     }
 
@@ -345,7 +369,9 @@ impl Machine {
 
     fn fail(&mut self, cx: &Context<'_>, hint: Option<Hint>, report: &Report, fx: &mut Vec<Event>) {
         let (rules, now) = (cx.rules, cx.now);
-        self.failures += 1;
+        if let Some(rest) = self.rest.as_deref_mut() {
+            rest.counts.failures += 1;
+        }
         self.seq = self.seq.wrapping_add(1);
         self.log.push(now);
         self.forget_hints();
@@ -406,7 +432,7 @@ impl Machine {
         self.forget_failures();
         let draw = mix(cx.salt ^ self.epoch);
         let level = self.level(&Context { now: cause.at, ..*cx });
-        let rest = self.rest.get_or_insert_default();
+        let rest = self.rest_mut();
         let farthest = rest.hints.front().map(|(_, not_before)| *not_before).max(not_before);
         rest.hints.clear();
         let hint = match farthest {
@@ -443,13 +469,13 @@ impl Machine {
                 Step::Stall { first } => {
                     let calls = cx.rules.stalled;
                     let cause = Cause { rule: Rule::Stall, failures: calls, calls, first, last: at, at };
-                    self.failures += 1;
+                    self.rest_mut().counts.failures += 1;
                     self.trip(cx, cause, None, fx);
                 }
                 Step::Probes(Due::Overdue) => {
                     let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
                     if half_open.give_up_oldest() {
-                        self.failures += 1;
+                        self.rest_mut().counts.failures += 1;
                         self.trip(cx, Cause::one(Rule::ProbeDeadline, at), None, fx);
                     }
                 }
@@ -520,7 +546,7 @@ impl Machine {
             Command::Reset => {
                 self.epoch += 1;
                 self.forget_failures();
-                let counts = self.rest.as_ref().map(|rest| rest.counts).unwrap_or_default();
+                let counts = self.rest_mut().counts;
                 self.rest = Some(Box::new(Rest { since: cx.now, counts, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
@@ -536,7 +562,7 @@ impl Machine {
             // Closed starts clean when a forced overlay ends, so what it held before is of no more use.
             self.forget_failures();
         }
-        let rest = self.rest.get_or_insert_default();
+        let rest = self.rest_mut();
         if from.is_forced() || to.is_forced() {
             rest.hints.clear();
         }
@@ -618,7 +644,7 @@ impl Machine {
             level: self.level(cx),
             failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
             trip: self.standing_trip().copied(),
-            counts: Counts { failures: self.failures, ..rest.counts },
+            counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
         }
     }
 
@@ -631,7 +657,6 @@ impl Machine {
                 self.log.push(at.min(cx.now));
             }
         }
-        self.failures = counts.failures;
         let rest = self.rest_mut();
         (rest.level, rest.counts, rest.since) = (level, counts, cx.now);
         (rest.overlay, rest.overlay_until) = overlay;
@@ -667,7 +692,13 @@ impl Machine {
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
-        self.rest.get_or_insert_default()
+        let counts = self.first_counts();
+        self.rest.get_or_insert_with(|| Box::new(Rest { counts, ..Rest::default() }))
+    }
+
+    /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
+    fn first_counts(&self) -> Counts {
+        Counts { failures: u64::from(self.seq), ..Counts::default() }
     }
 
     fn state_mut(&mut self) -> Option<&mut State> {
@@ -719,7 +750,7 @@ fn share(part: u64, whole: u64, ratio: f64, min_calls: u32) -> Option<(u32, u32)
 }
 
 /// `SplitMix64`'s finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014), upper half.
-fn mix(seed: u64) -> u32 {
+pub(crate) fn mix(seed: u64) -> u32 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

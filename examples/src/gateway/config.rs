@@ -1,0 +1,134 @@
+//! The gateway's configuration: every setting is a variable of the environment and a flag of the same name.
+
+use super::limits::Bounds;
+use super::policy::PolicyArgs;
+use super::upstream::Base;
+use crate::config::LimitOptions;
+use crate::event_api::faults::Faults;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A gateway in front of an event API, with a circuit breaker on `POST /addEvent`.
+///
+/// Without an upstream it brings one up of its own, in this process: a durable store and a plan of faults.
+#[derive(Parser, Clone, Debug, PartialEq)]
+#[command(name = "gateway", version)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "GATEWAY_ADDR", default_value = "127.0.0.1:3000")]
+    pub gateway_addr: SocketAddr,
+    /// The event API to stand in front of, like `http://127.0.0.1:3001`. None: one of the gateway's own.
+    #[arg(long, env = "UPSTREAM_URL", value_parser = base)]
+    pub upstream_url: Option<String>,
+    /// Where the gateway's own event API keeps its data.
+    #[arg(long, env = "DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// What goes wrong on purpose in the gateway's own event API: `default`, `healthy`, or like `addEvent=outage(10s)`.
+    #[arg(long, env = "FAULTS", default_value = "default")]
+    pub faults: Faults,
+    /// What clients may do.
+    #[command(flatten)]
+    pub limits: LimitOptions,
+    /// What is taken from the upstream and remembered.
+    #[command(flatten)]
+    pub bounds: Bounds,
+    /// The breaker.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+impl Default for Config {
+    /// Every setting at its default, whatever the environment says.
+    fn default() -> Self {
+        let command = Self::command().mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        let matches = command.try_get_matches_from(["gateway"]);
+        matches
+            .and_then(|matches| Self::from_arg_matches(&matches))
+            // Every setting has a default or none is needed, which a test makes sure of.
+            .expect("the defaults of the command line are valid")
+    }
+}
+
+/// The text, if it is the address of an upstream.
+fn base(url: &str) -> Result<String, String> {
+    Base::parse(url).map(|_| url.to_owned()).map_err(str::to_owned)
+}
+
+/// A setting that is out of its range. Reads as one line that names the variable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{variable}: {message}")]
+pub struct ConfigError {
+    variable: &'static str,
+    message: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(variable: &'static str, message: impl Into<String>) -> Self {
+        Self { variable, message: message.into() }
+    }
+
+    /// The variable.
+    #[must_use]
+    pub fn variable(&self) -> &'static str {
+        self.variable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::time::Duration;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        let config = Config::default();
+        assert_eq!(config.gateway_addr, SocketAddr::from(([127, 0, 0, 1], 3000)));
+        assert!(config.policy.policy().is_ok());
+    }
+
+    #[test]
+    fn every_setting_has_a_variable_of_its_own_name() {
+        let command = Config::command();
+        let mut seen = HashSet::new();
+        for argument in
+            command.get_arguments().filter(|argument| !["help", "version"].contains(&argument.get_id().as_str()))
+        {
+            let variable = argument.get_env().unwrap().to_str().unwrap();
+            let id = argument.get_id().as_str().to_ascii_uppercase();
+            assert!(variable == id || variable == format!("RESILIENCE_{id}"), "{variable} {id}");
+            assert!(seen.insert(variable.to_owned()), "{variable} twice");
+            assert!(argument.get_help().is_some(), "{variable}");
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_names_its_variable() {
+        let wrong = |change: fn(&mut Config)| {
+            let mut config = Config::default();
+            change(&mut config);
+            let error = config.policy.policy().unwrap_err();
+            assert_eq!(error.to_string().lines().count(), 1);
+            assert!(error.to_string().starts_with(error.variable()), "{error}");
+            error.variable()
+        };
+        assert_eq!(wrong(|config| config.policy.failures = 0), "RESILIENCE_FAILURES");
+        assert_eq!(wrong(|config| config.policy.window = Duration::ZERO), "RESILIENCE_WINDOW");
+        assert_eq!(wrong(|config| config.policy.in_a_row = Some(0)), "RESILIENCE_IN_A_ROW");
+        assert_eq!(wrong(|config| config.policy.failure_rate = Some(1.5)), "RESILIENCE_FAILURE_RATE");
+        assert_eq!(wrong(|config| config.policy.delay = Duration::ZERO), "RESILIENCE_DELAY");
+        assert_eq!(wrong(|config| config.policy.max_delay = Duration::from_millis(1)), "RESILIENCE_MAX_DELAY");
+        assert_eq!(wrong(|config| config.policy.factor = 0.5), "RESILIENCE_FACTOR");
+        assert_eq!(wrong(|config| config.policy.jitter = f64::NAN), "RESILIENCE_JITTER");
+        assert_eq!(wrong(|config| config.policy.max_hint = Duration::ZERO), "RESILIENCE_MAX_HINT");
+        assert_eq!(wrong(|config| config.policy.probes = 0), "RESILIENCE_PROBES");
+        assert_eq!(wrong(|config| config.policy.stages = 0), "RESILIENCE_STAGES");
+        assert_eq!(wrong(|config| config.policy.probe_deadline = Duration::ZERO), "RESILIENCE_PROBE_DEADLINE");
+        assert_eq!(wrong(|config| config.policy.probe_patience = Some(Duration::ZERO)), "RESILIENCE_PROBE_PATIENCE");
+        let forgive = resilience::policy::Forgive::Each(Duration::ZERO);
+        let mut config = Config::default();
+        config.policy.forgive = forgive;
+        assert_eq!(config.policy.policy().unwrap_err().variable(), "RESILIENCE_FORGIVE");
+    }
+}

@@ -1,0 +1,43 @@
+//! The gateway as a program.
+
+use super::{Config, Running, start};
+use crate::process;
+use std::fmt::Write;
+use std::process::ExitCode;
+
+/// Runs a gateway until the process is told to end. Says on standard output where it listens and what to try.
+pub async fn run(config: Config) -> ExitCode {
+    let upstream = config.upstream_url.clone();
+    let data = config.data_dir.display().to_string();
+    let gateway = match start(config).await {
+        Ok(gateway) => gateway,
+        Err(error) => return process::failed(&error),
+    };
+    println!("{}", welcome(&gateway, upstream.as_deref(), &data));
+    process::until_stopped(|| gateway.shutdown()).await.unwrap_or_else(|error| process::failed(&error))
+}
+
+/// The first line names the address that was bound; the rest is for people.
+fn welcome(gateway: &Running, upstream: Option<&str>, data: &str) -> String {
+    let url = format!("http://{}", gateway.addr());
+    let mut text = format!("gateway listening on {url}\n");
+    // Writing to a string does not fail.
+    let mut line = |arguments: std::fmt::Arguments<'_>| writeln!(text, "{arguments}").ok();
+    match (gateway.upstream(), upstream) {
+        (Some(own), _) => {
+            line(format_args!("  event API    http://{} (built in, data in {data})", own.addr()));
+            line(format_args!("  fault plan   {}", own.faults().current()));
+        }
+        (None, url) => {
+            line(format_args!("  event API    {}", url.unwrap_or_default()));
+        }
+    }
+    line(format_args!("  status page  {url}/"));
+    line(format_args!("  metrics      {url}/metrics"));
+    line(format_args!("\nTry:"));
+    line(format_args!("  curl -s {url}/addUser -H 'content-type: application/json' \\"));
+    line(format_args!("    -d '{{\"userName\": \"ada\", \"email\": \"ada@example.org\"}}'"));
+    line(format_args!("  for i in $(seq 20); do curl -si {url}/addEvent -H 'content-type: application/json' \\"));
+    line(format_args!("    -d '{{\"name\": \"signed up\", \"userId\": \"<the id of the user>\"}}' | head -1; done"));
+    text
+}

@@ -1,0 +1,184 @@
+//! What the status page shows, and what an operator may do there.
+//!
+//! | route | |
+//! |---|---|
+//! | `GET /status` | the [report](report::Report) as JSON |
+//! | `GET /status/stream` | the same as server-sent events: at once, on every change, and each second |
+//! | `POST /status/force-open` | `{}`, or `{"for": "30s"}`: refuse everything |
+//! | `POST /status/force-closed` | `{}`, or `{"for": "30s"}`: let everything through |
+//! | `POST /status/auto` | `{}`: let the breaker decide again |
+//! | `POST /status/reset` | `{}`: back to closed at level zero |
+//! | `POST /status/faults` | `{"plan": "…"}`: another fault plan for the built-in upstream |
+//!
+//! All but the first two change something. They are for an operator and for the gateway's own page: see [`origin`].
+
+mod journal;
+mod origin;
+mod report;
+mod stream;
+
+pub(crate) use journal::Journal;
+pub(crate) use report::numbers;
+pub(crate) use stream::Streams;
+
+use super::app::App;
+use super::metrics::Calls;
+use crate::event_api::faults::{FaultPlan, Faults};
+use crate::http::{Answer, Call, Problem, json};
+use bytes::Bytes;
+use http::StatusCode;
+use report::{Plan, Report, UpstreamReport};
+use resilience::Breaker;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Fault plans that the page offers.
+const PLANS: &[Plan] = &[
+    Plan { title: "default: 5 served, 10 refused", plan: "default" },
+    Plan { title: "healthy", plan: "healthy" },
+    Plan { title: "outage", plan: "addEvent=outage" },
+    Plan { title: "outage for 20 s", plan: "addEvent=outage(20s)" },
+    Plan { title: "outage with Retry-After: 15", plan: "addEvent=outage(-,503,15s)" },
+    Plan { title: "brown-out, 40 % fail", plan: "addEvent=brown-out(40%)" },
+    Plan { title: "hangs", plan: "addEvent=hang" },
+    Plan { title: "slow, 1.5 s", plan: "addEvent=slow(1500ms)" },
+    Plan { title: "rate limit of 5 a second", plan: "addEvent=rate-limit(5)" },
+    Plan { title: "flapping, 5 s up and 5 s down", plan: "addEvent=flapping(5s,5s)" },
+    Plan { title: "resets connections", plan: "addEvent=reset" },
+    Plan { title: "answers garbage", plan: "addEvent=garbage" },
+    Plan { title: "cuts answers short", plan: "addEvent=cut-body" },
+];
+
+/// Everything that the status routes need.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) breaker: Breaker,
+    pub(crate) calls: Calls,
+    pub(crate) journal: Journal,
+    pub(crate) streams: Streams,
+    /// The fault plan of the built-in upstream.
+    pub(crate) faults: Option<Arc<FaultPlan>>,
+    pub(crate) started_at_ms: u64,
+}
+
+impl Status {
+    pub(crate) fn new(
+        breaker: Breaker,
+        calls: Calls,
+        journal: Journal,
+        streams: Streams,
+        faults: Option<Arc<FaultPlan>>,
+    ) -> Self {
+        Self { breaker, calls, journal, streams, faults, started_at_ms: journal::millis_since_1970() }
+    }
+
+    fn report(&self) -> Report {
+        let upstream = self.faults.as_ref().map_or_else(UpstreamReport::default, |faults| UpstreamReport {
+            built_in: true,
+            requests: Some(faults.received().values().sum()),
+            faults: Some(faults.current().to_string()),
+            plans: PLANS,
+        });
+        Report::new(&self.breaker, &self.calls, &self.journal, upstream, self.started_at_ms)
+    }
+}
+
+/// `GET /status`
+pub(crate) async fn now(app: App, call: Call) -> Answer {
+    call.query(&[])?;
+    json::response(StatusCode::OK, &app.status.report())
+}
+
+/// `GET /status/stream`
+pub(crate) async fn stream(app: App, _: Call) -> Answer {
+    let watched = app.clone();
+    // Plain data always serialises; should that change, an empty document shows it.
+    let status = move || serde_json::to_vec(&watched.status.report()).map(Bytes::from).unwrap_or_default();
+    app.status.streams.open(status, app.status.journal.bell())
+}
+
+/// The body of what takes a time or none.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForSoLong {
+    #[serde(default, rename = "for", with = "crate::config::duration_text::option")]
+    time: Option<Duration>,
+}
+
+/// The body of what takes nothing. It is asked for all the same, so that only JSON gets here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPlan {
+    plan: String,
+}
+
+/// `POST /status/force-open`
+pub(crate) async fn force_open(app: App, call: Call) -> Answer {
+    let ForSoLong { time } = operator(call).await?;
+    match time {
+        Some(time) => app.status.breaker.force_open_for(time),
+        None => app.status.breaker.force_open(),
+    }
+    done(&app)
+}
+
+/// `POST /status/force-closed`
+pub(crate) async fn force_closed(app: App, call: Call) -> Answer {
+    let ForSoLong { time } = operator(call).await?;
+    match time {
+        Some(time) => app.status.breaker.force_closed_for(time),
+        None => app.status.breaker.force_closed(),
+    }
+    done(&app)
+}
+
+/// `POST /status/auto`
+pub(crate) async fn auto(app: App, call: Call) -> Answer {
+    let Nothing {} = operator(call).await?;
+    app.status.breaker.auto();
+    done(&app)
+}
+
+/// `POST /status/reset`
+pub(crate) async fn reset(app: App, call: Call) -> Answer {
+    let Nothing {} = operator(call).await?;
+    app.status.breaker.reset();
+    done(&app)
+}
+
+/// `POST /status/faults`
+pub(crate) async fn faults(app: App, call: Call) -> Answer {
+    let NewPlan { plan } = operator(call).await?;
+    let Some(faults) = &app.status.faults else {
+        return Err(Problem::new(StatusCode::CONFLICT).detail("The upstream is not this gateway's own."));
+    };
+    let parsed: Faults = plan.parse().map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY)
+            .detail("The fault plan is not acceptable.")
+            .field("plan", format!("{error}"))
+    })?;
+    let text = parsed.to_string();
+    tracing::info!(plan = text, "the fault plan was changed");
+    faults.set(parsed);
+    app.status.journal.note("fault plan changed", Some(text));
+    done(&app)
+}
+
+/// The body of an operator's request, if it may have come from one.
+async fn operator<T: DeserializeOwned>(mut call: Call) -> Result<T, Problem> {
+    call.query(&[])?;
+    origin::check(call.headers())?;
+    call.json_unchecked().await
+}
+
+/// Where things stand after the change.
+fn done(app: &App) -> Answer {
+    app.status.journal.ring();
+    json::response(StatusCode::OK, &app.status.report())
+}

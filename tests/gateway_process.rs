@@ -1,0 +1,229 @@
+//! The gateway as a program: what it says at start, how it ends, and that a crash loses nothing that was acknowledged.
+#![cfg(unix)]
+
+use serde_json::{Value, json};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::client::{Client, eventually};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+/// However busy the machine is, a program has done by then what it is asked for.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The program, beside this test's own: `target/<profile>/deps/<test>` and `target/<profile>/examples/gateway`.
+fn program() -> PathBuf {
+    let own = env::current_exe().unwrap();
+    let profile = own.parent().and_then(Path::parent).unwrap();
+    let program = profile.join("examples").join("gateway");
+    if !program.exists() {
+        // A test of one package alone does not build the examples of another.
+        let name = match profile.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            name => name,
+        };
+        let mut cargo = std::process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        let built = cargo.args(["build", "--package", "examples", "--example", "gateway", "--profile", name]).status();
+        assert!(built.unwrap().success());
+    }
+    program
+}
+
+/// The program with these variables and no others.
+fn command(variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program());
+    command.env_clear().envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// The program at work.
+struct Running {
+    child: Child,
+    client: Client,
+}
+
+impl Running {
+    async fn start(data: &Path, variables: &[(&str, &str)]) -> Self {
+        let fixed = [("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.to_str().unwrap()), ("RUST_LOG", "warn")];
+        let mut child = command(&[&fixed, variables].concat()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line = timeout(LONGEST, lines.next_line()).await.unwrap().unwrap().expect("a line");
+        let address = line.strip_prefix("gateway listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
+        // Whoever reads no further lets the program stand still, or fail, at its next word.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, client: Client::new(address) }
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().unwrap().to_string();
+        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {id}")]).status().await.unwrap();
+        assert!(sent.success());
+    }
+
+    async fn exit_code(mut self) -> Option<i32> {
+        timeout(LONGEST, self.child.wait()).await.unwrap().unwrap().code()
+    }
+
+    async fn add_user(&self, name: &str) -> String {
+        let user = json!({ "userName": name, "email": format!("{name}@example.org") });
+        let added = self.client.post("/addUser", &user).await;
+        assert_eq!(added.status, 201, "{added:?}");
+        added.id()
+    }
+}
+
+#[tokio::test]
+async fn a_bad_value_ends_it_with_one_line_that_names_the_variable() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (variable, value) in [
+        ("GATEWAY_ADDR", "nowhere"),
+        ("GATEWAY_ADDR", "0.0.0.0:0"),
+        ("UPSTREAM_URL", "https://example.org"),
+        ("UPSTREAM_URL", "not a url"),
+        ("UPSTREAM_TIMEOUT", "0s"),
+        ("UPSTREAM_TIMEOUT", "soon"),
+        ("FAULTS", "addEvent=nonsense(1)"),
+        ("DATA_DIR", file.to_str().unwrap()),
+        ("MAX_CONNECTIONS", "0"),
+        ("FAN_OUT", "0"),
+        ("CACHE_TTL", "-1s"),
+        ("RESILIENCE_FAILURES", "0"),
+        ("RESILIENCE_FAILURES", "three"),
+        ("RESILIENCE_WINDOW", "0s"),
+        ("RESILIENCE_DELAY", "1"),
+        ("RESILIENCE_MAX_DELAY", "10ms"),
+        ("RESILIENCE_FACTOR", "0.5"),
+        ("RESILIENCE_FACTOR", "NaN"),
+        ("RESILIENCE_JITTER", "2"),
+        ("RESILIENCE_PROBES", "0"),
+        ("RESILIENCE_STAGES", "99"),
+        ("RESILIENCE_PROBE_DEADLINE", "0s"),
+        ("RESILIENCE_FORGIVE", "never"),
+        ("RESILIENCE_HINTS", "perhaps"),
+    ] {
+        let mut variables = vec![("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.path().to_str().unwrap())];
+        variables.retain(|(name, _)| *name != variable);
+        variables.push((variable, value));
+        let output = timeout(LONGEST, command(&variables).output()).await.unwrap().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(matches!(output.status.code(), Some(1..)), "{variable}={value}: {:?}", output.status);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.contains(variable), "{variable}={value}: {said}");
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn alone_it_brings_everything_up_and_ends_well_when_told() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Running::start(data.path(), &[("RESILIENCE_DELAY", "10m"), ("RESILIENCE_MAX_DELAY", "10m")]).await;
+    let event = json!({ "name": "signed up", "userId": gateway.add_user("ada").await });
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        let answer = gateway.client.post("/addEvent", &event).await;
+        let refused = !answer.header("retry-after").is_empty();
+        statuses.push((answer.status, refused));
+    }
+    let expected = [vec![(201, false); 5], vec![(503, false); 3], vec![(503, true); 4]].concat();
+    assert_eq!(statuses, expected);
+    assert_eq!(gateway.client.get("/").await.status, 200);
+    assert_eq!(gateway.client.get("/status").await.json()["state"], "open");
+    gateway.signal("TERM").await;
+    assert_eq!(gateway.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [("FAULTS", "addEvent=hang"), ("UPSTREAM_TIMEOUT", "10m"), ("GRACE", "10m")];
+    let gateway = Running::start(data.path(), &variables).await;
+    let event = json!({ "name": "stuck", "userId": gateway.add_user("ada").await });
+    let client = gateway.client.clone();
+    let stuck = tokio::spawn(async move {
+        let json_type = [("content-type", "application/json")];
+        client.try_send(http::Method::POST, "/addEvent", &json_type, event.to_string()).await.is_err()
+    });
+    while gateway.client.get("/status").await.json()["counters"]["admitted"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    gateway.signal("TERM").await;
+    // It stops listening, and waits for what is in flight.
+    while gateway.client.try_send(http::Method::GET, "/health", &[], "").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    gateway.signal("TERM").await;
+    assert_eq!(gateway.exit_code().await, Some(130));
+    assert!(stuck.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_loses_nothing_that_was_acknowledged() {
+    let data = tempfile::tempdir().unwrap();
+    let mut users: Vec<Value> = Vec::new();
+    let mut events: Vec<Value> = Vec::new();
+    for round in 0..3 {
+        let mut gateway = Running::start(data.path(), &[("FAULTS", "healthy")]).await;
+        for (list, path) in [(&users, "/getUserById"), (&events, "/getEventById")] {
+            for item in list {
+                let kept = gateway.client.get(&format!("{path}/{}", item["id"].as_str().unwrap())).await;
+                assert_eq!(kept.status, 200, "{item}");
+                let mut kept = kept.json();
+                if let Some(own) = kept.get_mut("events") {
+                    // Events that were never acknowledged may be there; those that were must be.
+                    let acknowledged = events.iter().filter(|event| event["userId"] == item["id"]);
+                    for event in acknowledged {
+                        assert!(own.as_array().unwrap().contains(&event["id"]), "{event}");
+                    }
+                    *own = json!([]);
+                }
+                assert_eq!(&kept, item);
+            }
+        }
+        if round == 2 {
+            gateway.signal("TERM").await;
+            assert_eq!(gateway.exit_code().await, Some(0));
+            break;
+        }
+        let acknowledged = Arc::new(Mutex::new((Vec::new(), Vec::new())));
+        let writers: Vec<_> = (0..4)
+            .map(|writer| tokio::spawn(write(gateway.client.clone(), round, writer, Arc::clone(&acknowledged))))
+            .collect();
+        eventually("enough is written", || acknowledged.lock().unwrap().1.len() >= 40).await;
+        gateway.child.kill().await.unwrap();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let mut written = acknowledged.lock().unwrap();
+        users.append(&mut written.0);
+        events.append(&mut written.1);
+    }
+    assert!(users.len() >= 8 && events.len() >= 80);
+}
+
+/// Adds users and events one after the other until nobody answers any more, and keeps what was acknowledged.
+async fn write(client: Client, round: u32, writer: u32, acknowledged: Arc<Mutex<(Vec<Value>, Vec<Value>)>>) {
+    let json_type = [("content-type", "application/json")];
+    let add = async |path: &str, body: Value| {
+        let answer = client.try_send(http::Method::POST, path, &json_type, body.to_string()).await.ok()?;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Some(answer.json())
+    };
+    for number in 0.. {
+        let name = format!("user-{round}-{writer}-{number}");
+        let email = format!("{name}@example.org");
+        let Some(user) = add("/addUser", json!({ "userName": name, "email": email })).await else { return };
+        acknowledged.lock().unwrap().0.push(user.clone());
+        for event in 0..5 {
+            let event = json!({ "name": format!("event {event}"), "userId": user["id"] });
+            let Some(event) = add("/addEvent", event).await else { return };
+            acknowledged.lock().unwrap().1.push(event);
+        }
+    }
+}

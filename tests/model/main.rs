@@ -1,0 +1,8 @@
+//! The breaker against a reference model that was written apart from it.
+#![allow(missing_docs)]
+
+mod by_hand;
+mod random;
+mod real;
+mod regressions;
+mod wrong;

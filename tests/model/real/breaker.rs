@@ -1,0 +1,121 @@
+//! The breaker itself, with a clock that stands still until it is moved.
+
+use std::time::Duration;
+
+use resilience::clock::Manual;
+use resilience::machine;
+use resilience::{Breaker, Permit, Rejected, State};
+use support::compare::{Seen, SeenPhase, SeenView, Subject};
+use support::model::{self, Nanos, Overlay};
+
+/// A breaker and the permits that it gave out.
+#[derive(Debug)]
+pub(crate) struct RealBreaker {
+    breaker: Breaker,
+    clock: Manual,
+    now: Nanos,
+    permits: Vec<Option<Permit>>,
+}
+
+impl RealBreaker {
+    pub(crate) fn new(policy: &model::Policy) -> Self {
+        let clock = Manual::new();
+        let breaker = Breaker::builder().policy(super::policy(policy)).clock(clock.clone()).build().unwrap();
+        Self { breaker, clock, now: 0, permits: Vec::new() }
+    }
+
+    fn take(&mut self, call: usize) -> Permit {
+        self.permits[call].take().unwrap()
+    }
+}
+
+fn refused(rejected: &Rejected) -> Seen {
+    Seen::Refused {
+        why: super::why(rejected.reason()),
+        wait: rejected.retry_after().as_nanos(),
+        level: Some(rejected.level()),
+    }
+}
+
+impl Subject for RealBreaker {
+    fn admit(&mut self, may_probe: bool) -> Seen {
+        let answer = if may_probe { self.breaker.try_acquire() } else { self.breaker.try_acquire_no_probe() };
+        match answer {
+            Ok(permit) => {
+                self.permits.push(Some(permit));
+                Seen::Admitted
+            }
+            Err(rejected) => refused(&rejected),
+        }
+    }
+
+    fn outcome(&mut self, call: usize, verdict: model::Verdict) {
+        self.take(call).record(super::verdict(verdict));
+    }
+
+    fn drop_call(&mut self, call: usize) {
+        drop(self.take(call));
+    }
+
+    /// Only futures are.
+    fn judges_drops(&self) -> bool {
+        false
+    }
+
+    /// A call that was admitted when its success could change nothing is not looked at again.
+    fn judges_by_later_policies(&self) -> bool {
+        false
+    }
+
+    fn wait(&mut self, length: Nanos) {
+        self.now += length;
+        self.clock.advance(super::duration(length));
+    }
+
+    fn overlay(&mut self, overlay: Overlay) {
+        match overlay {
+            Overlay::Automatic => self.breaker.auto(),
+            Overlay::ForcedOpen { expiry: None } => self.breaker.force_open(),
+            Overlay::ForcedOpen { expiry: Some(length) } => self.breaker.force_open_for(super::duration(length)),
+            Overlay::ForcedClosed => self.breaker.force_closed(),
+            Overlay::Shadow => self.breaker.shadow(),
+        }
+    }
+
+    fn reset(&mut self) {
+        self.breaker.reset();
+    }
+
+    fn set_policy(&mut self, policy: &model::Policy) {
+        self.breaker.set_policy(super::policy(policy)).unwrap();
+    }
+
+    fn view(&mut self) -> SeenView {
+        let snapshot = self.breaker.snapshot();
+        let phase = match snapshot.phase {
+            State::Closed => SeenPhase::Closed,
+            State::Open => SeenPhase::Open,
+            State::HalfOpen => SeenPhase::HalfOpen { stage: snapshot.stage },
+        };
+        let overlay = match snapshot.overlay {
+            machine::Overlay::Automatic => Overlay::Automatic,
+            machine::Overlay::ForcedOpen => {
+                Overlay::ForcedOpen { expiry: snapshot.overlay_remaining.map(|left| self.now + left.as_nanos()) }
+            }
+            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
+            machine::Overlay::Shadow => Overlay::Shadow,
+        };
+        SeenView {
+            phase,
+            overlay,
+            remaining: snapshot.remaining.map(|left| left.as_nanos()),
+            level: snapshot.level,
+            failures: snapshot.failures.len(),
+            cause: snapshot.trip.map(|trip| {
+                let ago = |age: Duration| self.now - age.as_nanos();
+                super::cause(trip.rule, trip.failures, ago(trip.first_ago), ago(trip.last_ago))
+            }),
+            late: Some(snapshot.counts.late),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A step as a line of text.
+
+use std::fmt;
+
+use super::{Step, policy_text, show_time, take_time};
+use crate::model::{Hint, Overlay, Verdict};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Admit { may_probe: true } => f.write_str("admit"),
+            Self::Admit { may_probe: false } => f.write_str("admit one that may not probe"),
+            Self::Outcome { call, verdict } => write!(f, "#{call} {}", show_verdict(*verdict)),
+            Self::Drop { call } => write!(f, "#{call} dropped"),
+            Self::Wait(time) => write!(f, "wait {}", show_time(*time)),
+            Self::Overlay(Overlay::Automatic) => f.write_str("auto"),
+            Self::Overlay(Overlay::ForcedOpen { expiry: None }) => f.write_str("force open"),
+            Self::Overlay(Overlay::ForcedOpen { expiry: Some(time) }) => {
+                write!(f, "force open for {}", show_time(*time))
+            }
+            Self::Overlay(Overlay::ForcedClosed) => f.write_str("force closed"),
+            Self::Overlay(Overlay::Shadow) => f.write_str("shadow"),
+            Self::Reset => f.write_str("reset"),
+            Self::SetPolicy(policy) => write!(f, "policy: {}", policy_text::show(policy)),
+            Self::Read => f.write_str("read"),
+        }
+    }
+}
+
+fn show_verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Success => "success".to_owned(),
+        Verdict::Failure(None) => "failure".to_owned(),
+        Verdict::Failure(Some(Hint { after, limiting: false })) => format!("failure hint {}", show_time(after)),
+        Verdict::Failure(Some(Hint { after, limiting: true })) => format!("failure limiting {}", show_time(after)),
+        Verdict::Reachable => "reachable".to_owned(),
+        Verdict::Ignore => "ignore".to_owned(),
+        Verdict::Limited(wait) => format!("limited {}", show_time(wait)),
+        Verdict::Relayed(None) => "relayed".to_owned(),
+        Verdict::Relayed(Some(wait)) => format!("relayed {}", show_time(wait)),
+    }
+}
+
+/// Reads one line.
+///
+/// # Panics
+///
+/// If it is no step.
+pub(super) fn parse(line: &str) -> Step {
+    if let Some(policy) = line.strip_prefix("policy:") {
+        return Step::SetPolicy(Box::new(policy_text::parse(policy)));
+    }
+    let mut words = line.split_whitespace();
+    let first = words.next().unwrap_or_default();
+    if let Some(call) = first.strip_prefix('#') {
+        let call = call.parse().unwrap_or_else(|_| panic!("{line}: no such call"));
+        return parse_end(call, line, words);
+    }
+    match line {
+        "admit" => Step::Admit { may_probe: true },
+        "admit one that may not probe" => Step::Admit { may_probe: false },
+        "auto" => Step::Overlay(Overlay::Automatic),
+        "force open" => Step::Overlay(Overlay::ForcedOpen { expiry: None }),
+        "force closed" => Step::Overlay(Overlay::ForcedClosed),
+        "shadow" => Step::Overlay(Overlay::Shadow),
+        "reset" => Step::Reset,
+        "read" => Step::Read,
+        _ if first == "wait" => Step::Wait(take_time(&mut words)),
+        _ if line.starts_with("force open for ") => {
+            Step::Overlay(Overlay::ForcedOpen { expiry: Some(take_time(&mut words.skip(2))) })
+        }
+        _ => panic!("{line}: no such step"),
+    }
+}
+
+fn parse_end<'a>(call: usize, line: &str, mut words: impl Iterator<Item = &'a str>) -> Step {
+    let verdict = match words.next().unwrap_or_default() {
+        "dropped" => return Step::Drop { call },
+        "success" => Verdict::Success,
+        "failure" => Verdict::Failure(
+            words.next().map(|kind| Hint { limiting: kind == "limiting", after: take_time(&mut words) }),
+        ),
+        "reachable" => Verdict::Reachable,
+        "ignore" => Verdict::Ignore,
+        "limited" => Verdict::Limited(take_time(&mut words)),
+        "relayed" => {
+            let mut rest = words.peekable();
+            Verdict::Relayed(rest.peek().is_some().then(|| take_time(&mut rest)))
+        }
+        _ => panic!("{line}: no such verdict"),
+    };
+    Step::Outcome { call, verdict }
+}
