@@ -1,7 +1,7 @@
 //! What threads can do to a breaker at the same time, tried in every order that a few preemptions allow.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p resilience --lib --release --target-dir target/loom loom_tests
+//! RUSTFLAGS="--cfg loom" cargo test -p resilience --lib --all-features --release --target-dir target/loom loom_tests
 //! ```
 //!
 //! `LOOM_MAX_PREEMPTIONS` sets how many preemptions (default here: 3). What has to hold is asserted for each order by
@@ -13,6 +13,11 @@ use crate::machine::{Overlay, Rule};
 use crate::policy::{CoolDown, Policy};
 use crate::{Reason, Rejected};
 use loom::thread;
+#[cfg(feature = "tokio")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -359,4 +364,51 @@ fn events_of_two_threads_arrive_once_and_in_the_order_of_their_epochs() {
         let epochs: Vec<u64> = std::iter::from_fn(|| transitions.try_next()).map(|event| event.epoch).collect();
         assert!(epochs.is_sorted() && epochs.len() as u64 == 1 + trips, "{epochs:?}");
     });
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_weak_handle_beside_the_last_drop_and_the_next_owner_takes_nothing_from_either() {
+    check(|| {
+        let old = Breaker::new();
+        let mut outpost = super::Outpost::new(&old);
+        let other = thread::spawn(move || {
+            let turn = outpost.turn(std::task::Waker::noop());
+            assert!(!matches!(turn, super::Turn::Probe(..)), "neither of them is half-open");
+        });
+        drop(old);
+        let new = Breaker::new();
+        other.join().unwrap();
+        let next = Breaker::new();
+        assert!(!std::ptr::eq(new.slot(), next.slot()));
+        assert_eq!((new.state(), next.state()), (State::Closed, State::Closed));
+    });
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_slot_of_half_open_that_is_freed_beside_one_who_begins_to_wait_wakes_him() {
+    check(|| {
+        let breaker = tripping_at(1);
+        permit(&breaker).failure();
+        clock::set(at(SECOND));
+        let probe = permit(&breaker);
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let mut outpost = super::Outpost::new(&breaker);
+        let other = thread::spawn(move || drop(probe));
+        let turn = outpost.turn(&Arc::clone(&woken).into());
+        other.join().unwrap();
+        let probes = matches!(turn, super::Turn::Probe(..));
+        assert!(probes || woken.0.load(Ordering::SeqCst), "he would sleep on");
+    });
+}
+
+#[cfg(feature = "tokio")]
+struct Woken(AtomicBool);
+
+#[cfg(feature = "tokio")]
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
