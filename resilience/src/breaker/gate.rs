@@ -149,7 +149,7 @@ impl Slot {
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, machine.seq());
+            let ticket = word::to_ticket(ticket, machine.seq(), machine.next_watched());
             machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
         });
     }

@@ -170,10 +170,10 @@ impl Slot {
         let mut cell = lock(&self.cell);
         // Under the lock, so that no step is older than the one before it.
         let now = cell.setup.now();
-        let before = cell.machine.epoch();
+        let before = cell.machine.forgotten();
         let result = step(&mut cell, now, self.salt(), &mut events);
-        if cell.machine.epoch() != before && cell.machine.is_closed() {
-            // A trip clears what was counted; a new spell of closed starts clean.
+        if cell.machine.forgotten() != before {
+            // Together with the failures goes what was counted.
             if let Some(tally) = self.tally() {
                 tally.clear();
             }

@@ -193,7 +193,7 @@ impl Tally {
         let failed = match verdict {
             Verdict::Ignore | Verdict::Relayed(_) => return false,
             Verdict::Success | Verdict::Reachable => false,
-            Verdict::Limited(_) => self.obeys_hints.load(Ordering::Relaxed),
+            Verdict::Limited(wait) => self.obeys_hints.load(Ordering::Relaxed) && !wait.is_zero(),
             Verdict::Failure(_) => true,
         };
         let limit = self.slow_limit.load(Ordering::Relaxed);
