@@ -92,6 +92,7 @@ impl Slot {
         slot.forget_told();
         slot.prepare_tally(&cell.setup);
         if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
             tally.clear();
             tally.forget_successes();
         }
@@ -134,6 +135,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -215,11 +217,6 @@ impl Slot {
         if gate != self.gate.load(Ordering::Relaxed) {
             self.gate.store(gate, Ordering::Release);
         }
-    }
-
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// Publishes what refusals tell; under the lock.
