@@ -202,8 +202,8 @@ const fn saturated(value: u32, width: u32) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     pub(super) until: Instant,
-    /// The first and the last failure in milliseconds, modulo 2^32; for a forced breaker the wait in nanoseconds where
-    /// no end is known.
+    /// The first and the last failure in milliseconds, modulo 2^32, one in each half; for a forced breaker the instant
+    /// of the command, or the wait in nanoseconds where no end is known.
     pub(super) failed_at: u64,
     pub(super) packed: u64,
     /// Counts what was told before.
@@ -211,9 +211,12 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn forced(until: Option<Instant>, wait: u64, level: u32) -> Self {
+    pub(super) fn forced(at: Instant, until: Option<Instant>, wait: u64, level: u32) -> Self {
         let packed = u64::from(FORCED) | saturated(level, LEVEL_BITS) << LEVEL_AT;
-        Self { until: until.unwrap_or(Instant::FAR_FUTURE), failed_at: wait, packed, edition: 0 }
+        match until {
+            Some(until) => Self { until, failed_at: u64::from(millis(at)), packed, edition: 0 },
+            None => Self { until: Instant::FAR_FUTURE, failed_at: wait, packed, edition: 0 },
+        }
     }
 
     pub(super) fn of(trip: &Trip) -> Self {
@@ -229,7 +232,7 @@ impl Told {
         }
     }
 
-    /// Whether the trip is so young that a coarse `now` may lie before it.
+    /// Whether the trip, or the operator's command, is so young that a coarse `now` may lie before it.
     pub(super) fn is_fresh(self, now: Instant) -> bool {
         // Both modulo 2^32: the last failure is the trip, and is in the lower half.
         #[allow(clippy::cast_possible_truncation)]

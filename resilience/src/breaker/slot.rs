@@ -4,7 +4,7 @@
 //! call would put a write to a shared line on the healthy path. So slots are never freed, only used again: `&'static
 //! Slot` is always good to read. The epoch of a slot never goes back, also when it changes its owner; a permit names
 //! slot and epoch, and the outcome of another epoch changes nothing. A permit that outlives its breaker is therefore
-//! just one more late outcome.
+//! one more late outcome, which the next owner does not even count.
 //!
 //! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
 
@@ -268,7 +268,7 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
     if overlay == Overlay::ForcedOpen {
         let level = machine.raw_level();
-        return Some(Told::forced(expires, rules.cool_down(level), level));
+        return Some(Told::forced(machine.since(), expires, rules.cool_down(level), level));
     }
     machine.standing_trip().map(Told::of)
 }
