@@ -2,6 +2,8 @@
 
 mod builder;
 mod gate;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;
@@ -9,7 +11,7 @@ mod slot;
 mod snapshot;
 #[cfg(test)]
 mod success_counts;
-mod sync;
+pub(crate) mod sync;
 mod tally;
 mod waiting;
 #[cfg(feature = "tokio")]
@@ -161,7 +163,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.name()
+        self.slot.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// The policy in force.

@@ -4,7 +4,7 @@
 //! call would put a write to a shared line on the healthy path. So slots are never freed, only used again: `&'static
 //! Slot` is always good to read. The epoch of a slot never goes back, also when it changes its owner; a permit names
 //! slot and epoch, and the outcome of another epoch changes nothing. A permit that outlives its breaker is therefore
-//! just one more late outcome.
+//! one more late outcome, which the next owner does not even count.
 //!
 //! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
 
@@ -92,6 +92,7 @@ impl Slot {
         slot.forget_told();
         slot.prepare_tally(&cell.setup);
         if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
             tally.clear();
             tally.forget_successes();
         }
@@ -134,6 +135,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -217,11 +219,6 @@ impl Slot {
         }
     }
 
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
-    }
-
     /// Publishes what refusals tell; under the lock.
     pub(super) fn tell(&self, machine: &Machine, rules: &Rules) {
         let Some(told) = told(machine, rules) else { return };
@@ -271,7 +268,7 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
     if overlay == Overlay::ForcedOpen {
         let level = machine.raw_level();
-        return Some(Told::forced(expires, rules.cool_down(level), level));
+        return Some(Told::forced(machine.since(), expires, rules.cool_down(level), level));
     }
     machine.standing_trip().map(Told::of)
 }

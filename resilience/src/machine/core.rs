@@ -113,6 +113,8 @@ enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 struct Rest {
     state: State,
+    /// The machine's first epoch: what was admitted before it was admitted by somebody else, in the same place.
+    born: u64,
     /// The last change of state or overlay.
     since: Instant,
     /// When the present rules were put in force, if they are not the first.
@@ -195,6 +197,11 @@ impl Machine {
 
     pub(crate) fn overlay(&self) -> (Overlay, Option<Instant>) {
         self.rest.as_ref().map_or((Overlay::Automatic, None), |rest| (rest.overlay, rest.overlay_until))
+    }
+
+    /// The last change of state or overlay.
+    pub(crate) fn since(&self) -> Instant {
+        self.rest.as_ref().map_or(Instant::default(), |rest| rest.since)
     }
 
     /// The last trip, if it has not been recovered from.
@@ -330,7 +337,7 @@ impl Machine {
             Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } | Ticket::Probe { epoch, .. }
                 if epoch != self.epoch =>
             {
-                self.count_late();
+                self.count_late(epoch);
             }
             Ticket::Call { seen, .. } => {
                 // Admitted before calls were watched, and yet an answer to somebody.
@@ -349,8 +356,11 @@ impl Machine {
         }
     }
 
-    pub(crate) fn count_late(&mut self) {
-        self.rest_mut().counts.late += 1;
+    fn count_late(&mut self, epoch: u64) {
+        // A machine that does without has always been in its first epoch, so it admitted nothing before.
+        if let Some(rest) = self.rest.as_deref_mut().filter(|rest| epoch >= rest.born) {
+            rest.counts.late += 1;
+        }
     }
 
     fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: Report, fx: &mut Vec<Event>) {
@@ -371,7 +381,7 @@ impl Machine {
 
     fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: Report, fx: &mut Vec<Event>) {
         let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
-        let Some(returned) = half_open.take_back(number) else { return self.count_late() };
+        let Some(returned) = half_open.take_back(number) else { return self.count_late(self.epoch) };
         let slow = report.slow && cx.rules.policy().slow_calls.is_some();
         let (rule, hint) = match report.verdict {
             Verdict::Ignore => return,
@@ -462,7 +472,7 @@ impl Machine {
 
     fn trip(&mut self, cx: &Context<'_>, cause: Cause, not_before: Option<Instant>, fx: &mut Vec<Event>) {
         let rules = cx.rules;
-        self.epoch += 1;
+        self.begin_epoch();
         self.forget_failures();
         let draw = mix(cx.salt ^ self.epoch);
         let level = self.level(&Context { now: cause.at, ..*cx });
@@ -579,11 +589,10 @@ impl Machine {
                 }
             }
             Command::Reset => {
-                self.epoch += 1;
+                self.begin_epoch();
                 self.forget_failures();
-                let counts = self.rest_mut().counts;
-                let forgotten = self.forgotten();
-                self.rest = Some(Box::new(Rest { since: cx.now, counts, forgotten, ..Rest::default() }));
+                let Rest { counts, born, forgotten, .. } = *self.rest_mut();
+                self.rest = Some(Box::new(Rest { since: cx.now, counts, born, forgotten, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
             }
@@ -591,7 +600,7 @@ impl Machine {
     }
 
     fn lay(&mut self, cx: &Context<'_>, at: Instant, to: Overlay, until: Option<Instant>, fx: &mut Vec<Event>) {
-        self.epoch += 1;
+        self.begin_epoch();
         let level = self.level(&Context { now: at, ..*cx });
         let from = self.overlay().0;
         let forced = from.is_forced() || to.is_forced();
@@ -748,8 +757,14 @@ impl Machine {
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
-        let counts = self.first_counts();
-        self.rest.get_or_insert_with(|| Box::new(Rest { counts, ..Rest::default() }))
+        let (counts, born) = (self.first_counts(), self.epoch);
+        self.rest.get_or_insert_with(|| Box::new(Rest { counts, born, ..Rest::default() }))
+    }
+
+    fn begin_epoch(&mut self) {
+        // So that it is known in which one the machine began.
+        self.rest_mut();
+        self.epoch += 1;
     }
 
     /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
