@@ -10,7 +10,7 @@ use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict,
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Comparison<S> {
     /// The states that the description allows, given all that was seen: one, unless it left a choice open.
     models: Vec<Model>,
@@ -210,6 +210,21 @@ impl<S: Subject> Comparison<S> {
     /// What has happened so far.
     pub fn script(&self) -> &Script {
         &self.done
+    }
+
+    /// The real thing.
+    pub fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// The real thing, to look closer at it.
+    pub fn subject_mut(&mut self) -> &mut S {
+        &mut self.subject
+    }
+
+    /// The calls that are out, in order of admission.
+    pub fn out(&self) -> &[usize] {
+        &self.out
     }
 
     /// The time since the start.
