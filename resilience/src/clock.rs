@@ -219,6 +219,16 @@ impl Clock for Tokio {
     }
 }
 
+/// When a timer goes off that waits for about so long.
+#[cfg(feature = "tokio")]
+pub(crate) fn timer(wait: Duration) -> tokio::time::Instant {
+    // Tokio's timers resolve no less; and there are platforms whose instants overflow, while waking up once a day costs
+    // nothing.
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    tokio::time::Instant::now() + wait.clamp(SHORTEST, LONGEST)
+}
+
 /// How much the coarse reading may lag behind the exact one: the longest kernel tick there is (100 Hz), twice.
 ///
 /// Closer to a deadline than this, the exact clock is asked.
@@ -226,7 +236,7 @@ pub(crate) const COARSE_SLACK: u64 = 20_000_000;
 
 // Both readings come from the kernel's one monotonic time line, so they can be compared. Miri has no vDSO, and its
 // isolation wants the standard library's clock.
-#[cfg(all(feature = "coarse-clock", target_os = "linux", not(miri)))]
+#[cfg(all(feature = "coarse-clock", target_os = "linux", not(miri), not(all(loom, test))))]
 mod source {
     use super::Instant;
     use rustix::time::{ClockId, clock_gettime};
@@ -247,7 +257,7 @@ mod source {
     }
 }
 
-#[cfg(not(all(feature = "coarse-clock", target_os = "linux", not(miri))))]
+#[cfg(not(any(all(feature = "coarse-clock", target_os = "linux", not(miri)), all(loom, test))))]
 mod source {
     use super::{Instant, nanos};
     use std::sync::LazyLock;
@@ -265,4 +275,30 @@ mod source {
     }
 }
 
+/// Under the model checker the process's clock stands still until a model moves it: it has to read the same each time
+/// that an interleaving is run. A model's threads are coroutines of one thread, so they share this.
+#[cfg(all(loom, test))]
+mod source {
+    use super::Instant;
+    use std::cell::Cell;
+
+    thread_local! {
+        static NOW: Cell<Instant> = const { Cell::new(Instant(0)) };
+    }
+
+    pub(crate) fn set(now: Instant) {
+        NOW.set(now);
+    }
+
+    pub(crate) fn exact() -> Instant {
+        NOW.get()
+    }
+
+    pub(crate) fn coarse() -> Instant {
+        NOW.get()
+    }
+}
+
+#[cfg(all(loom, test))]
+pub(crate) use source::set;
 pub(crate) use source::{coarse, exact};

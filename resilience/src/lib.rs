@@ -1,9 +1,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+// The examples of the front page need frameworks; they are compiled and run with the tests of the workspace.
+#![cfg_attr(not(doctest), doc = include_str!("../README.md"))]
 
 pub mod breaker;
 pub mod classify;
 pub mod clock;
+pub mod docs;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod hint;
@@ -11,7 +13,13 @@ pub mod layer;
 pub mod machine;
 pub mod observe;
 pub mod policy;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod probe;
 pub mod respond;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub mod retry;
 mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};

@@ -150,3 +150,13 @@ async fn an_address_that_is_taken_is_said_so() {
     assert!(error.starts_with("GATEWAY_ADDR: ") && error.contains("cannot be bound"), "{error}");
     assert!(!data.path().join("never-made").exists(), "nothing was opened");
 }
+
+#[tokio::test]
+async fn a_gateway_is_not_its_own_upstream() {
+    // An address that was free a moment ago.
+    let address = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
+    let upstream_url = Some(format!("http://{address}/"));
+    let config = Config { gateway_addr: address, upstream_url, ..Config::default() };
+    let error = gateway::start(config).await.unwrap_err().to_string();
+    assert!(error.starts_with("UPSTREAM_URL: "), "{error}");
+}

@@ -166,3 +166,16 @@ async fn an_answer_that_was_lost_is_had_with_the_same_key() {
     let listed = rig.client.get(&format!("/getEventsByUserId/{}", rig.user)).await.json();
     assert_eq!(listed["items"], json!([again.json()]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_want_one_email_at_once_one_gets_it() {
+    let rig = Rig::start("healthy", |_| {}).await;
+    let add = |number| {
+        let user = json!({ "userName": format!("user{number}"), "email": "one@example.org" });
+        let client = rig.client.clone();
+        async move { client.post("/addUser", &user).await.status }
+    };
+    let statuses = futures::future::join_all((0..50).map(add)).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 49, "{statuses:?}");
+}

@@ -22,7 +22,7 @@ pub struct Bounds {
     /// Look-ups at a time for one listing of a user's events.
     #[arg(long, env = "FAN_OUT", default_value_t = 16, value_parser = value_parser!(u32).range(1..=1024))]
     pub fan_out: u32,
-    /// Remembered items of each kind.
+    /// Remembered items of each kind, of about a KiB each: a larger one takes the place of several.
     #[arg(long, env = "CACHE_ENTRIES", default_value_t = 10_000)]
     pub cache_entries: u64,
     /// How long an item is remembered: what others write straight to the upstream is seen after this at the latest.

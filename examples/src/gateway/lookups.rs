@@ -1,6 +1,6 @@
 //! Look-ups of single users and events, remembered for a while.
 
-use super::cache::{CacheSettings, Facts, Views};
+use super::cache::{CacheSettings, Facts, Views, Weigh};
 use super::upstream::{Trouble, Upstream};
 use crate::store::{Event, User};
 use std::sync::Arc;
@@ -16,6 +16,18 @@ pub(crate) struct Lookups {
     users: Views<Uuid, Arc<User>>,
     /// Events, which are never edited.
     events: Facts<Uuid, Arc<Event>>,
+}
+
+impl Weigh for Arc<User> {
+    fn bytes(&self) -> usize {
+        self.user_name.len() + self.email.len() + size_of_val(&self.events[..])
+    }
+}
+
+impl Weigh for Arc<Event> {
+    fn bytes(&self) -> usize {
+        self.name.len() + self.details.as_ref().map_or(0, String::len)
+    }
 }
 
 impl Lookups {

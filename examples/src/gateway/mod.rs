@@ -2,14 +2,14 @@
 //!
 //! | module | answers the question |
 //! |---|---|
-//! | [`config`], [`limits`], [`policy`] | what can be set? |
-//! | [`start`](mod@start), [`run`](mod@run) | how does it come up, and how does it end? |
-//! | [`routes`] | who answers what, and whom? |
-//! | [`auth`] | who may? |
-//! | [`add_event`] | what does a request to the guarded route go through? |
-//! | [`upstream`] | how is the event API asked, and what can go wrong? |
-//! | [`cache`], [`lookups`] | what is remembered? |
-//! | [`status`], [`page`], [`metrics`], [`observed`] | what can be seen, and what can an operator do? |
+//! | `config`, `limits`, `policy` | what can be set? |
+//! | `start`, `run` | how does it come up, and how does it end? |
+//! | `routes` | who answers what, and whom? |
+//! | `auth` | who may? |
+//! | `add_event` | what does a request to the guarded route go through? |
+//! | `upstream` | how is the event API asked, and what can go wrong? |
+//! | `cache`, `lookups` | what is remembered? |
+//! | `status`, `page`, `metrics`, `observed` | what can be seen, and what can an operator do? |
 //!
 //! A request to `POST /addEvent` goes through authentication, the limits of its body, validation, the check of its
 //! `Idempotency-Key`, and then the breaker. Behind that stand the look-up of the user (remembered for a while), one try

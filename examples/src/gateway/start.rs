@@ -112,6 +112,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         (None, None) => String::new(),
     };
     let base = Base::parse(&url).map_err(|problem| ConfigError::new("UPSTREAM_URL", problem))?;
+    if base.is(server.addr()) {
+        return Err(ConfigError::new("UPSTREAM_URL", "is the address of this gateway itself").into());
+    }
 
     let journal = Journal::new();
     let breaker = Breaker::builder()

@@ -1,3 +1,4 @@
+use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::Outbox;
@@ -11,6 +12,9 @@ pub(crate) struct Setup {
     pub(super) name: Arc<str>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
+    pub(super) counts_successes: bool,
+    /// Where services wait for a change; made with the first that does.
+    pub(super) room: Option<Arc<WaitingRoom>>,
 }
 
 /// What a breaker is called that was given no name.
@@ -18,7 +22,7 @@ pub(super) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None }
+        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, counts_successes: false, room: None }
     }
 
     /// The default rules, shared by all breakers that were told nothing.
@@ -29,6 +33,11 @@ impl Setup {
 
     pub(super) fn now(&self) -> Instant {
         self.clock.as_ref().map_or_else(clock::exact, |clock| clock.now())
+    }
+
+    /// Whether every call is counted, not only the failures.
+    pub(super) fn counts_calls(&self) -> bool {
+        self.counts_successes || self.rules.counts_calls()
     }
 
     pub(super) fn has_own_clock(&self) -> bool {

@@ -4,7 +4,7 @@
 //! call would put a write to a shared line on the healthy path. So slots are never freed, only used again: `&'static
 //! Slot` is always good to read. The epoch of a slot never goes back, also when it changes its owner; a permit names
 //! slot and epoch, and the outcome of another epoch changes nothing. A permit that outlives its breaker is therefore
-//! just one more late outcome.
+//! one more late outcome, which the next owner does not even count.
 //!
 //! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
 
@@ -14,9 +14,10 @@ use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
 use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
-use crate::machine::{Context, Event, Machine, Overlay};
+use crate::machine::{Context, Event, EventKind, Machine, Overlay};
 use crate::policy::Rules;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 
 /// What a slot guards.
 #[derive(Debug)]
@@ -89,7 +90,12 @@ impl Slot {
         cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
         cell.setup = setup;
         slot.forget_told();
-        slot.prepare_tally(&cell.setup.rules);
+        slot.prepare_tally(&cell.setup);
+        if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
+            tally.clear();
+            tally.forget_successes();
+        }
         slot.publish(&cell);
         drop(cell);
         slot
@@ -104,6 +110,14 @@ impl Slot {
     pub(super) fn share(&'static self) {
         // As for `Arc`: an owner exists already, so nothing has to be ordered.
         self.owners.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One owner more, if there is one at all.
+    #[cfg(feature = "tokio")]
+    pub(super) fn try_share(&'static self) -> bool {
+        let more = |owners: u32| (owners > 0).then(|| owners + 1);
+        // `Acquire`, as an owner that is found must be one who has set the slot up.
+        self.owners.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
     }
 
     /// The last owner gives the slot back.
@@ -121,6 +135,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -156,22 +171,34 @@ impl Slot {
         let mut cell = lock(&self.cell);
         // Under the lock, so that no step is older than the one before it.
         let now = cell.setup.now();
-        let before = cell.machine.epoch();
+        let before = cell.machine.forgotten();
         let result = step(&mut cell, now, self.salt(), &mut events);
-        if cell.machine.epoch() != before && cell.machine.is_closed() {
-            // A trip clears what was counted; a new spell of closed starts clean.
+        if cell.machine.forgotten() != before {
+            // Together with the failures goes what was counted.
             if let Some(tally) = self.tally() {
                 tally.clear();
             }
         }
         self.publish(&cell);
+        let woken = self.woken(&cell, now, &events);
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
         drop(cell);
+        for waker in woken {
+            waker.wake();
+        }
         if let Some(outbox) = outbox {
             outbox.deliver();
         }
         result
+    }
+
+    /// Who is to be woken after a step; a waker is the user's code, so that is done after the lock is released.
+    fn woken(&self, cell: &Cell, now: Instant, events: &[Event]) -> Vec<Waker> {
+        let Some(room) = &cell.setup.room else { return Vec::new() };
+        let cx = Context::new(&cell.setup.rules, now).salted(self.salt());
+        let news = events.iter().any(|event| !matches!(event.kind, EventKind::Refused(_)));
+        room.woken(cell.machine.would_refuse(&cx, true).is_some(), news)
     }
 
     /// Looks without changing anything.
@@ -190,11 +217,6 @@ impl Slot {
         if gate != self.gate.load(Ordering::Relaxed) {
             self.gate.store(gate, Ordering::Release);
         }
-    }
-
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// Publishes what refusals tell; under the lock.
@@ -216,19 +238,24 @@ impl Slot {
         self.tally.get().copied()
     }
 
-    /// Makes sure that there is a tally if the rules want one, and that it counts by them.
-    pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() {
+    /// Makes sure that there is a tally if one is wanted, and that it counts by the rules.
+    pub(super) fn prepare_tally(&self, setup: &Setup) {
+        if setup.counts_calls() {
             self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
-            tally.set(rules);
+            tally.set(&setup.rules, setup.counts_successes);
         }
+    }
+
+    #[inline]
+    pub(super) fn until(&self) -> Instant {
+        Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
     pub(super) fn told(&self) -> Told {
         Told {
-            until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
+            until: self.until(),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
             edition: self.edition.load(Ordering::Acquire),
@@ -241,7 +268,7 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
     if overlay == Overlay::ForcedOpen {
         let level = machine.raw_level();
-        return Some(Told::forced(expires, rules.cool_down(level), level));
+        return Some(Told::forced(machine.since(), expires, rules.cool_down(level), level));
     }
     machine.standing_trip().map(Told::of)
 }
@@ -258,7 +285,7 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::Automatic | Overlay::Shadow
             if machine.is_closed() && expires.is_none() && !setup.rules.watches_stalls() =>
         {
-            match (setup.rules.counts_calls(), machine.has_failures(&setup.rules)) {
+            match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
                 (false, false) => QUIET,
                 (false, true) => NOISY,
                 (true, false) => COUNTED,

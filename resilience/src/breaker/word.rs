@@ -32,6 +32,8 @@ pub(super) const UNTRACKED: u64 = GUARDED | FREE;
 pub(super) const CALL: u64 = GUARDED | NOISY;
 pub(super) const COUNTED_CALL: u64 = GUARDED | COUNTED;
 pub(super) const COUNTED_NOISY_CALL: u64 = GUARDED | COUNTED_NOISY;
+/// Ticket: a call under a rule that watches every call.
+pub(super) const WATCHED: u64 = 3;
 /// Ticket: a probe.
 pub(super) const PROBE: u64 = GUARDED | 3;
 /// Ticket: it has been given back.
@@ -62,7 +64,7 @@ pub(super) const fn admits_all(gate: u64) -> bool {
 /// Whether the ticket is an ordinary call's that has to be looked at.
 #[inline]
 pub(super) const fn is_call(ticket: u64) -> bool {
-    matches!(tag(ticket), CALL | COUNTED_CALL | COUNTED_NOISY_CALL)
+    matches!(tag(ticket), CALL | COUNTED_CALL | COUNTED_NOISY_CALL | WATCHED)
 }
 
 #[inline]
@@ -93,19 +95,27 @@ pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
 pub(super) fn of_ticket(ticket: Ticket) -> u64 {
     match ticket {
         Ticket::Call { epoch, seen } => pack(CALL, seen, epoch),
+        // The lower bits are packed.
+        #[allow(clippy::cast_possible_truncation)]
+        Ticket::Watched { epoch, number } => pack(WATCHED, number as u32, epoch),
         Ticket::Probe { epoch, number } => pack(PROBE, number, epoch),
         Ticket::Untracked => pack(UNTRACKED, 0, 0),
     }
 }
 
-/// The ticket that a packed one stands for, given the machine's present sequence number.
+/// The ticket that a packed one stands for, given the machine's present sequence numbers: of the newest failure, and of
+/// the next watched call.
 ///
-/// Only 24 bits of the number are packed. The rest is restored as if fewer than 2^24 failures had been recorded since;
-/// a call that outlives more of them than that (without a trip in between) is taken for a younger one.
-pub(super) fn to_ticket(word: u64, seq: u32) -> Ticket {
+/// Only 24 bits of a number are packed. The rest is restored as if fewer than 2^24 had been given out since; a call that
+/// outlives more of them than that (without a trip in between) is taken for a younger one.
+pub(super) fn to_ticket(word: u64, seq: u32, next_watched: u64) -> Ticket {
     let epoch = epoch(word);
     match tag(word) {
         PROBE => Ticket::Probe { epoch, number: argument(word) },
+        WATCHED => {
+            let newer = next_watched.wrapping_sub(u64::from(argument(word))) & ARGUMENT_MASK;
+            Ticket::Watched { epoch, number: next_watched.wrapping_sub(newer) }
+        }
         QUIET | CALL | COUNTED_CALL | COUNTED_NOISY_CALL => {
             #[allow(clippy::cast_possible_truncation)]
             let newer = seq.wrapping_sub(argument(word)) & ARGUMENT_MASK as u32;
@@ -124,18 +134,22 @@ mod tests {
         for seq in [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX] {
             for behind in [0, 1, 1000, (1 << 24) - 1] {
                 let ticket = Ticket::Call { epoch: 77, seen: seq.wrapping_sub(behind) };
-                assert_eq!(to_ticket(of_ticket(ticket), seq), ticket);
+                assert_eq!(to_ticket(of_ticket(ticket), seq, 0), ticket);
             }
         }
+        for next in [1, (1 << 24) - 1, 1 << 24, (1 << 24) + 1, 1 << 40] {
+            let watched = Ticket::Watched { epoch: 5, number: next - 1 };
+            assert_eq!(to_ticket(of_ticket(watched), 9, next), watched);
+        }
         let probe = Ticket::Probe { epoch: (1 << 35) - 1, number: (1 << 24) - 1 };
-        assert_eq!(to_ticket(of_ticket(probe), 9), probe);
-        assert_eq!(to_ticket(of_ticket(Ticket::Untracked), 9), Ticket::Untracked);
+        assert_eq!(to_ticket(of_ticket(probe), 9, 0), probe);
+        assert_eq!(to_ticket(of_ticket(Ticket::Untracked), 9, 0), Ticket::Untracked);
     }
 
     #[test]
     fn no_ticket_that_has_to_be_looked_at_equals_a_gate() {
         let gates = [QUIET, FREE, NOISY, COUNTED, COUNTED_NOISY, OPEN, LOCKED];
-        let tickets = [UNTRACKED, CALL, COUNTED_CALL, COUNTED_NOISY_CALL, PROBE, NONE];
+        let tickets = [UNTRACKED, CALL, COUNTED_CALL, COUNTED_NOISY_CALL, WATCHED, PROBE, NONE];
         for ticket in tickets {
             assert!(!gates.contains(&ticket));
             assert_eq!(tickets.iter().filter(|other| **other == ticket).count(), 1);

@@ -1,10 +1,12 @@
-//! The breaker as a tower [`Layer`](tower_layer::Layer).
+//! The breaker as a tower [`Layer`].
 //!
 //! - The breaker is built first and given to the layer, so every service that the layer makes, and every clone of it,
 //!   shares the one state: a layer that a framework applies for each route, or for each request, guards one upstream.
 //! - While calls would be refused the service is ready at once, and the inner service is not polled: a stuck inner
 //!   service delays no refusal, and a call that is known to be refused takes none of its slots. The call that follows is
 //!   refused whatever has happened since, because an inner service that was not polled ready must not be called.
+//! - A service that waits for its inner one is woken when the breaker trips or an operator opens it, and refuses then.
+//!   (What time alone brings about, such as a stall, is seen when the next call comes.)
 //! - Whether a call is admitted is decided in `call`; being ready reserves nothing.
 //! - The service is 16 bytes larger than the inner one, its future 24; nothing is boxed, and nothing is cloned that the
 //!   inner service does not ask for.
@@ -17,6 +19,9 @@
 //! is an answer that the breaker sees; one outside drops the call, which is judged by its age. A retry outside sees
 //! refusals, and should wait as long as they say.
 
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub mod back_pressure;
 mod body;
 mod future;
 mod service;
@@ -137,6 +142,14 @@ impl<C, R, P> BreakerLayer<C, R, P> {
     pub fn probe_if<Q>(self, may_probe: Q) -> BreakerLayer<C, R, Q> {
         let Self { breaker, classify, respond, may_probe: _ } = self;
         BreakerLayer { breaker, classify, respond, may_probe }
+    }
+
+    /// Waits while calls would be refused, in place of refusing them: the form for load balancers. See
+    /// [`back_pressure`].
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+    pub const fn back_pressure(self) -> back_pressure::BackPressureLayer<C, R, P> {
+        back_pressure::BackPressureLayer::new(self)
     }
 
     /// The breaker of this layer's services.

@@ -1,6 +1,6 @@
 use super::{AnyRequest, MayProbe, ResponseFuture};
 use crate::Breaker;
-use crate::breaker::CallPermit;
+use crate::breaker::{CallPermit, Seat};
 use crate::classify::{Classify, ErrorsFail};
 use crate::respond::{AsError, Respond};
 use std::fmt;
@@ -15,22 +15,21 @@ use tower_service::Service;
 #[must_use = "a service does nothing until it is called"]
 pub struct BreakerService<S, C = ErrorsFail, R = AsError, P = AnyRequest> {
     inner: S,
-    breaker: Breaker,
+    /// `refusing`: `poll_ready` found that calls would be refused, and left the inner service alone.
+    seat: Seat,
     classify: C,
     respond: R,
     may_probe: P,
-    /// `poll_ready` found that calls would be refused, and left the inner service alone.
-    refusing: bool,
 }
 
 impl<S, C, R, P> BreakerService<S, C, R, P> {
     pub(super) const fn new(inner: S, breaker: Breaker, classify: C, respond: R, may_probe: P) -> Self {
-        Self { inner, breaker, classify, respond, may_probe, refusing: false }
+        Self { inner, seat: Seat::new(breaker), classify, respond, may_probe }
     }
 
     /// The breaker.
     pub const fn breaker(&self) -> &Breaker {
-        &self.breaker
+        self.seat.breaker()
     }
 
     /// The inner service.
@@ -48,12 +47,33 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
         self.inner
     }
 
+    /// Whether the service was found refusing when it was last asked whether it is ready.
+    #[cfg(feature = "tokio")]
+    pub(super) const fn is_refusing(&self) -> bool {
+        self.seat.refusing
+    }
+
+    /// Has the task woken when calls are refused no longer.
+    #[cfg(feature = "tokio")]
+    pub(super) fn wake_when_admitted(&mut self, cx: &Context<'_>) {
+        self.seat.wait(cx.waker(), true);
+    }
+
     /// Whether calls would be refused; remembers it for the call that follows.
     #[cold]
     #[inline(never)]
     fn found_refusing(&mut self) -> bool {
-        self.refusing = self.breaker.slot().would_refuse();
-        self.refusing
+        self.seat.refusing = self.breaker().slot().would_refuse();
+        self.seat.refusing
+    }
+
+    /// The inner service is not ready, and may never be: if calls are refused by now, or from some moment on, that must
+    /// not be waited for.
+    #[cold]
+    #[inline(never)]
+    fn stuck(&mut self, cx: &Context<'_>) -> Poll<()> {
+        self.seat.wait(cx.waker(), false);
+        if self.found_refusing() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// An inner service that cannot become ready is a failure of the upstream, as a call is that cannot be made.
@@ -62,7 +82,7 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
     where
         C: Classify<Res, E>,
     {
-        let slot = self.breaker.slot();
+        let slot = self.seat.breaker().slot();
         if let Ok(ticket) = slot.admit(|| true) {
             CallPermit::new(slot, ticket).record(self.classify.classify(Err(error)));
         }
@@ -82,22 +102,26 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.breaker.slot().is_guarded() && self.found_refusing() {
+        if self.breaker().slot().is_guarded() && self.found_refusing() {
             return Poll::Ready(Ok(()));
         }
-        self.refusing = false;
-        self.inner.poll_ready(cx).map_err(|error| {
-            self.unready::<S::Response, _>(&error);
-            self.respond.pass_error(error)
-        })
+        self.seat.refusing = false;
+        match self.inner.poll_ready(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => {
+                self.unready::<S::Response, _>(&error);
+                Poll::Ready(Err(self.respond.pass_error(error)))
+            }
+            Poll::Pending => self.stuck(cx).map(Ok),
+        }
     }
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let slot = self.breaker.slot();
+        let slot = self.seat.breaker().slot();
         let (classify, respond) = (self.classify.clone(), self.respond.clone());
-        if self.refusing {
-            self.refusing = false;
+        if self.seat.refusing {
+            self.seat.refusing = false;
             let rejected = slot.refuse_unready(|| self.may_probe.may_probe(&request));
             return ResponseFuture::refused(rejected, classify, respond);
         }
@@ -114,20 +138,20 @@ where
 
 impl<S: Clone, C: Clone, R: Clone, P: Clone> Clone for BreakerService<S, C, R, P> {
     fn clone(&self) -> Self {
-        let Self { inner, breaker, classify, respond, may_probe, refusing: _ } = self;
-        Self::new(inner.clone(), breaker.clone(), classify.clone(), respond.clone(), may_probe.clone())
+        let Self { inner, seat, classify, respond, may_probe } = self;
+        Self::new(inner.clone(), seat.breaker().clone(), classify.clone(), respond.clone(), may_probe.clone())
     }
 }
 
 impl<S: fmt::Debug, C, R, P> fmt::Debug for BreakerService<S, C, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { inner, breaker, classify: _, respond: _, may_probe: _, refusing } = self;
+        let Self { inner, seat, classify: _, respond: _, may_probe: _ } = self;
         f.debug_struct("BreakerService")
             .field("inner", inner)
-            .field("breaker", breaker)
+            .field("breaker", seat.breaker())
             .field("classify", &std::any::type_name::<C>())
             .field("respond", &std::any::type_name::<R>())
-            .field("refusing", refusing)
+            .field("refusing", &seat.refusing)
             .finish_non_exhaustive()
     }
 }

@@ -17,11 +17,16 @@ const SPAN: &str = "longer than zero";
 const RATIO: &str = "above 0 and at most 1";
 const WINDOW: &str = "at least 1 µs";
 
-fn require(ok: bool, field: &'static str, value: impl std::fmt::Debug, range: &'static str) -> Result<(), PolicyError> {
+pub(crate) fn require(
+    ok: bool,
+    field: &'static str,
+    value: impl std::fmt::Debug,
+    range: &'static str,
+) -> Result<(), PolicyError> {
     if ok { Ok(()) } else { Err(PolicyError::new(field, value, range)) }
 }
 
-fn span(field: &'static str, value: Duration) -> Result<(), PolicyError> {
+pub(crate) fn span(field: &'static str, value: Duration) -> Result<(), PolicyError> {
     require(!value.is_zero(), field, value, SPAN)
 }
 

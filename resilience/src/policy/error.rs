@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A value of a [`Policy`](super::Policy) that is out of its range: names the field, the value and the range.
+/// A value of a policy that is out of its range: names the field, the value and the range.
 ///
 /// ```
 /// use std::time::Duration;
@@ -22,7 +22,7 @@ impl PolicyError {
         Self { field, value: format!("{value:?}"), range }
     }
 
-    /// The field, by its path in [`Policy`](super::Policy).
+    /// The field, by its path in [`Policy`](super::Policy), or in what else was to be built.
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field

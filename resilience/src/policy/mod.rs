@@ -11,6 +11,11 @@ mod rules;
 
 pub use error::PolicyError;
 pub use rules::Rules;
+#[cfg(feature = "retry")]
+pub(crate) use {
+    check::{require, span},
+    rules::{exponential, jittered},
+};
 
 use std::time::Duration;
 

@@ -132,11 +132,7 @@ impl Rules {
 
     /// `wait` with up to the policy's jitter on top, drawn by `draw`: a number from 0 to 2^32 − 1.
     pub(crate) fn jittered(&self, wait: u64, draw: u32) -> u64 {
-        // 2^32 parts of the share are finer than anybody's clock; the product fits 128 bits whatever the wait.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let share = (self.policy.jitter * 4_294_967_296.0) as u64;
-        let extra = (u128::from(wait) * u128::from(share) * u128::from(draw)) >> 64;
-        wait.saturating_add(u64::try_from(extra).unwrap_or(u64::MAX))
+        jittered(self.policy.jitter, wait, draw)
     }
 }
 
@@ -146,8 +142,17 @@ impl Default for Rules {
     }
 }
 
+/// `wait` with up to this share of it on top, drawn by `draw`: a number from 0 to 2^32 − 1.
+pub(crate) fn jittered(share: f64, wait: u64, draw: u32) -> u64 {
+    // 2^32 parts of the share are finer than anybody's clock; the product fits 128 bits whatever the wait.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let share = (share * 4_294_967_296.0) as u64;
+    let extra = (u128::from(wait) * u128::from(share) * u128::from(draw)) >> 64;
+    wait.saturating_add(u64::try_from(extra).unwrap_or(u64::MAX))
+}
+
 /// `min(delay × factor^level, max)` in nanoseconds; the power is capped before it can overflow.
-fn exponential(delay: u64, factor: f64, level: u32, max: u64) -> u64 {
+pub(crate) fn exponential(delay: u64, factor: f64, level: u32, max: u64) -> u64 {
     let power = factor.powi(i32::try_from(level).unwrap_or(i32::MAX));
     // Floats above 2^64, infinity too, saturate in the cast; the delay itself is never zero.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]

@@ -8,7 +8,7 @@ use http_body::Body;
 /// A refusal is a gRPC answer without a message: `UNAVAILABLE`, with the wait as pushback.
 ///
 /// Trailers-only, as the protocol over HTTP/2 has it; `grpc-retry-pushback-ms` is that of the retry design (gRFC A6), in
-/// milliseconds, rounded up.
+/// milliseconds, rounded up. The [`Rejected`] itself is among the response's extensions, for layers outside.
 ///
 /// ```
 /// use resilience::{Breaker, BreakerLayer};
@@ -60,6 +60,7 @@ impl<B: Body, E> Respond<Response<B>, E> for GrpcUnavailable {
         // The field is a signed 32-bit number.
         let wait = rejected.retry_after().as_nanos().div_ceil(1_000_000).min(i32::MAX as u128);
         headers.insert(PUSHBACK, HeaderValue::from(u32::try_from(wait).unwrap_or(0)));
+        response.extensions_mut().insert(rejected);
         Ok(response)
     }
 }

@@ -13,7 +13,8 @@ use std::fmt::Write;
 /// - `Proxy-Status: <name>; error=destination_unavailable` (RFC 9209): so that an outer breaker, or a person, can tell
 ///   it from an answer of the upstream;
 /// - `Cache-Control: no-store`;
-/// - an `application/problem+json` body (RFC 9457) that says why.
+/// - an `application/problem+json` body (RFC 9457) that says why;
+/// - the [`Rejected`] itself among the response's extensions, for layers outside that want to know more.
 ///
 /// ```
 /// use resilience::{Breaker, BreakerLayer};
@@ -28,6 +29,7 @@ use std::fmt::Write;
 /// let response = service.oneshot(http::Request::new(())).await?;
 /// assert_eq!(response.status(), 503);
 /// assert_eq!(response.headers()["retry-after"], "1");
+/// assert!(response.extensions().get::<resilience::Rejected>().is_some());
 /// assert_eq!(response.headers()["proxy-status"], "orders; error=destination_unavailable");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
@@ -74,6 +76,7 @@ impl From<Rejected> for Response<Bytes> {
         headers.insert(CONTENT_LENGTH, length);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PROXY_STATUS, proxy_status(&rejected.breaker()));
+        response.extensions_mut().insert(rejected);
         response
     }
 }

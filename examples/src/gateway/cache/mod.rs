@@ -21,18 +21,31 @@ const GROUPS: usize = 1024;
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheSettings {
-    /// The most entries of each kind.
+    /// The most entries of each kind, each of about a KiB: a larger one takes the place of several.
     pub(crate) entries: u64,
     /// How long an entry is shown: what others write straight to the upstream is seen after this at the latest.
     pub(crate) ttl: Duration,
 }
 
-fn store<K, V>(settings: CacheSettings) -> Cache<K, V>
+/// What a value takes, in bytes, beside a fixed part.
+pub(crate) trait Weigh {
+    /// About.
+    fn bytes(&self) -> usize;
+}
+
+impl Weigh for () {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+fn store<K, V>(settings: CacheSettings, bytes: fn(&V) -> usize) -> Cache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    Cache::builder().max_capacity(settings.entries).time_to_live(settings.ttl).build()
+    let weigh = move |_: &K, value: &V| u32::try_from(bytes(value) / 1024).unwrap_or(u32::MAX).saturating_add(1);
+    Cache::builder().max_capacity(settings.entries).weigher(weigh).time_to_live(settings.ttl).build()
 }
 
 /// Things that never change.
@@ -44,10 +57,10 @@ pub(crate) struct Facts<K, V> {
 impl<K, V> Facts<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    V: Weigh + Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(settings: CacheSettings) -> Self {
-        Self { entries: store(settings) }
+        Self { entries: store(settings, V::bytes) }
     }
 
     /// The value, looked up if it is not known; many who ask at once share one look-up.
@@ -80,11 +93,11 @@ pub(crate) struct Views<K, V> {
 impl<K, V> Views<K, V>
 where
     K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
+    V: Weigh + Clone + Send + Sync + 'static,
 {
     pub(crate) fn new(settings: CacheSettings) -> Self {
         let versions = (0..GROUPS).map(|_| AtomicU64::new(0)).collect();
-        Self { entries: store(settings), versions, hasher: RandomState::new() }
+        Self { entries: store(settings, |(_, value): &(u64, V)| value.bytes()), versions, hasher: RandomState::new() }
     }
 
     /// The value as of now or later, looked up if it is not known; many who ask at once share one look-up.

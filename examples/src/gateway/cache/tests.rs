@@ -6,6 +6,18 @@ use tokio::sync::Notify;
 
 const SETTINGS: CacheSettings = CacheSettings { entries: 16, ttl: Duration::from_secs(3600) };
 
+impl Weigh for u64 {
+    fn bytes(&self) -> usize {
+        8
+    }
+}
+
+impl Weigh for &str {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
 /// An upstream that counts how often it is asked.
 #[derive(Default)]
 struct Upstream {
@@ -96,6 +108,17 @@ async fn there_is_a_bound() {
     }
     facts.entries.run_pending_tasks().await;
     assert!(facts.entries.entry_count() <= SETTINGS.entries);
+}
+
+#[tokio::test]
+async fn what_is_large_takes_the_place_of_several() {
+    let facts = Facts::<u64, &str>::new(SETTINGS);
+    let four_kib = &*"x".repeat(4 * 1024).leak();
+    for key in 0..100 {
+        facts.learn(key, four_kib).await;
+    }
+    facts.entries.run_pending_tasks().await;
+    assert!(facts.entries.entry_count() <= SETTINGS.entries / 5);
 }
 
 #[tokio::test]

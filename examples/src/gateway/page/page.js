@@ -61,6 +61,7 @@ function upstream(info) {
   if (info.faults !== null) facts.push(["fault plan", info.faults]);
   $("upstream").replaceChildren(...facts.map(([name, value]) => {
     const group = document.createElement("div");
+    if (value.length > 30) group.className = "wide";
     const dt = document.createElement("dt");
     const dd = document.createElement("dd");
     dt.textContent = name;
@@ -78,6 +79,7 @@ function countdown() {
   if (!last) return;
   const left = last.remaining_ms === null ? null : Math.max(0, last.remaining_ms - (performance.now() - received));
   $("countdown").textContent = left === null ? (last.state === "open" ? "until told otherwise" : "–") : seconds(left);
+  $("countdown-label").textContent = left === null ? "" : "until calls are let through again";
   const whole = last.open_for_ms || 0;
   $("countdown-bar").style.width = left === null || whole === 0 ? "0" : Math.min(100, (100 * left) / whole) + "%";
 }
@@ -138,21 +140,26 @@ async function user() {
   return owner;
 }
 
+const tally = {};
+let sent = 0;
+async function send(userId) {
+  sent += 1;
+  const response = await post("/addEvent", { name: "event " + sent, userId });
+  await response.arrayBuffer();
+  tally[response.status] = (tally[response.status] || 0) + 1;
+  $("burst-result").textContent = "answers: " + Object.entries(tally).map(([code, n]) => n + " × " + code).join(", ");
+}
+
 async function burst() {
-  const count = Math.max(1, Math.min(500, Number($("burst").value) || 1));
-  const tally = {};
+  let left = Math.max(1, Math.min(500, Number($("burst").value) || 1));
   $("send").disabled = true;
   try {
     const userId = await user();
     // Two at a time, so that the page shows what happens rather than one spike.
-    let next = 0;
     const worker = async () => {
-      while (next < count) {
-        next += 1;
-        const response = await post("/addEvent", { name: "burst " + next, userId });
-        await response.arrayBuffer();
-        tally[response.status] = (tally[response.status] || 0) + 1;
-        $("burst-result").textContent = Object.entries(tally).map(([code, n]) => n + " × " + code).join(", ");
+      while (left > 0) {
+        left -= 1;
+        await send(userId);
       }
     };
     await Promise.all([worker(), worker()]);
@@ -163,7 +170,26 @@ async function burst() {
   }
 }
 
+// Goes on whatever the answers are, as clients do: the page then shows what reaches the upstream of it.
+let steady = null;
+async function toggle() {
+  const stop = () => {
+    clearInterval(steady);
+    steady = null;
+    $("steady").setAttribute("aria-pressed", "false");
+  };
+  if (steady) return stop();
+  try {
+    const userId = await user();
+    steady = setInterval(() => send(userId).catch(stop), 200);
+    $("steady").setAttribute("aria-pressed", "true");
+  } catch (error) {
+    $("burst-result").textContent = error.message;
+  }
+}
+
 $("send").addEventListener("click", burst);
+$("steady").addEventListener("click", toggle);
 $("apply").addEventListener("click", () => operate("faults", { plan: $("plan").value }));
 for (const button of document.querySelectorAll("[data-action]")) {
   button.addEventListener("click", () => operate(button.dataset.action, {}));

@@ -12,6 +12,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Idle connections are dropped before the upstream drops them: a POST sent on a connection that is just being closed
@@ -62,6 +63,12 @@ impl Base {
             return Err("must not have a query");
         }
         Ok(Self { authority, prefix: path.path().trim_end_matches('/').to_owned() })
+    }
+
+    /// Whether this is the address itself: a gateway that is its own upstream would call itself until it runs out of
+    /// connections. Names are not resolved; whoever configures a detour gets one.
+    pub(crate) fn is(&self, address: SocketAddr) -> bool {
+        self.authority.as_str().parse() == Ok(address)
     }
 
     /// The absolute form for the client. `path` starts with a slash and was put together by the gateway from validated

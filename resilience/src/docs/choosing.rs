@@ -1,0 +1,40 @@
+//! Which rule, which numbers.
+//!
+//! # Start with nothing
+//!
+//! [`Breaker::new`](crate::Breaker::new) trips at 3 failures within 30 s. It needs no minimum of traffic, so it works for
+//! three calls a minute as for three thousand a second, and a success clears what was recorded before its call, so that a
+//! service which mostly works does not trip by bad luck. Use it until something tells you otherwise.
+//!
+//! # Which rule
+//!
+//! | your upstream | add | why |
+//! |---|---|---|
+//! | is called rarely, a few times an hour | `.in_a_row(5)` | the window forgets between the calls |
+//! | fails for some callers or some inputs as a matter of course | `.keep_on_success()` is wrong; `.failure_rate(0.5)…` instead of the window | a constant background of failures is no outage |
+//! | half works: every second call fails | `.failure_rate(0.3).over(60 s).min_calls(20)` | successes between the failures clear the window |
+//! | gets slow before it fails | `.slow_calls(0.5).slower_than(2 s)…` | waiting is what hurts the callers |
+//! | hangs, and nobody cuts the calls | `.stalled(10).for_longer_than(5 s)` | a call that never ends never fails |
+//! | limits its callers as a whole | `.hints(Hints::Obey)` | the first `429` says all there is to know |
+//!
+//! Several rules can be set; any of them trips. `.without_failure_window()` takes the default one away.
+//!
+//! # Which numbers
+//!
+//! - **Failures and window.** The window should hold several calls in good health. Fewer failures detect faster; more
+//!   tolerate more noise. An outage costs you at most `failures` calls before the breaker opens, plus those in flight.
+//! - **First cool-down.** As long as a restart of the upstream's fastest part takes: a second. Too short only costs a
+//!   probe.
+//! - **Ceiling.** How long you can bear to be refused after the upstream is well again. Half of it is the mean delay of
+//!   detecting recovery after a long outage.
+//! - **Stages.** Three (1, 2, 4 probes) for an upstream that suffers from a rush; one where a single good answer proves
+//!   everything.
+//! - **Probe deadline.** Longer than your slowest good answer, or recovery never ends.
+//! - **Probe patience.** How long the others wait behind one hung probe.
+//! - **Forgiveness.** At once, unless the upstream comes back for seconds at a time and each return hurts it: forgiving
+//!   by time then drives the cool-down to its ceiling, and fewer calls are served.
+//!
+//! # One breaker per what?
+//!
+//! Per thing that fails as a whole: a host, a database, a tenant's shard. One breaker over several things that fail
+//! apart refuses the good with the bad; one per request path of the same host learns everything several times.

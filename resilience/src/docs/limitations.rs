@@ -1,0 +1,23 @@
+//! What to know before you rely on it.
+//!
+//! - **One process.** Each replica has its own breaker and learns for itself. Ten replicas send ten first probes.
+//! - **A policy, not an oracle.** A failure window cannot tell a sick upstream from a sick request. If some callers can
+//!   make calls fail at will, they can open the breaker for all: judge such answers as
+//!   [`Reachable`](crate::Verdict::Reachable) or [`Ignore`](crate::Verdict::Ignore), or give them a breaker of their own.
+//! - **Fails closed.** An open breaker refuses everything; it does not fall back, and it does not let a share through.
+//!   `force_closed` is the way around it.
+//! - **A write as a probe.** Any request may be the first to try an upstream that was down. If repeating it would hurt,
+//!   say which requests may ([`probe_if`](crate::BreakerLayer::probe_if)).
+//! - **Bodies.** A verdict is that of the head unless you ask for the end of the body
+//!   ([`judged_at_end`](crate::classify::HttpStatus::judged_at_end)); gRPC always waits for the trailers. A body that
+//!   nobody reads keeps its permit until it is dropped.
+//! - **Shares are exact to a 64th of their window**; the failure window and the run are exact.
+//! - **Sequence numbers wrap.** A call that outlives 16 million failures without a trip in between is taken for a younger
+//!   one when it succeeds.
+//! - **Memory is reused, not returned.** The 128 bytes of a breaker that is gone serve the next one; they do not go back
+//!   to the allocator. This is what lets a call reach its breaker without counting references.
+//! - **Clocks.** The default clock is monotonic; on Linux it does not advance while the machine sleeps. Refusals far
+//!   from the deadline read the kernel's coarse clock, whose lag (a few milliseconds) can only lengthen what they tell
+//!   to wait.
+//! - **Observers run on the thread of a call.** Outside any lock, but one that blocks delays the call that delivers.
+//!   For slow work take a subscription to a task of your own.
