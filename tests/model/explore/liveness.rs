@@ -2,7 +2,7 @@
 
 use resilience::Verdict;
 use resilience::clock::Instant;
-use resilience::machine::{Command, Context, Machine, Overlay, Phase, Report};
+use resilience::machine::{Command, Context, Overlay, Phase, Report};
 
 use super::World;
 

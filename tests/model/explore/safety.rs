@@ -71,7 +71,9 @@ fn no_late_outcome_has_an_effect(before: &World, step: &Step, after: &World) {
     let mut settled = before.subject().machine().clone();
     settled.settle(&before.subject().context(), &mut Vec::new());
     let stale = match before.subject().ticket(*call).0 {
-        Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } => epoch != settled.epoch(),
+        Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } | Ticket::Probe { epoch, .. } => {
+            epoch != settled.epoch()
+        }
         Ticket::Untracked => true,
     };
     if stale {

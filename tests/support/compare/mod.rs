@@ -92,16 +92,17 @@ impl<S: Subject> Comparison<S> {
         Ok(())
     }
 
-    /// Where the description leaves open what becomes of calls that are out, none is.
+    /// It is not said by which policy calls are judged that are out while closed, so none is.
     fn set_policy(&mut self, policy: &Policy) -> Result<Option<usize>, Disagreement> {
         let mut policy = policy.clone();
         match self.models[0].phase() {
-            Phase::Closed { .. } if !self.subject.judges_by_later_policies() => {
+            Phase::Closed { .. } => {
                 for call in self.out.clone() {
                     self.step(&Step::Outcome { call, verdict: Verdict::Ignore })?;
                 }
             }
-            // Nor is it said when a stage was complete that wants fewer successes now than there have been.
+            // Nor is it said which comes first at that instant: a stage that wants fewer successes now than there have
+            // been, or a deadline that is shorter.
             Phase::HalfOpen { .. } => policy.probes = self.models[0].policy().probes,
             _ => {}
         }

@@ -112,6 +112,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     policy: Policy,
+    /// When the present policy was set: nothing that it brings about lies before.
+    policy_since: Nanos,
     overlay: Overlay,
     phase: Phase,
     /// Grows with every change of phase or overlay.
@@ -150,6 +152,7 @@ impl Model {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
+            policy_since: 0,
             overlay: Overlay::Automatic,
             phase: Phase::Closed { since: 0 },
             epoch: 0,
