@@ -148,3 +148,16 @@ fn what_is_looked_for_is_found_where_it_is_named_and_nowhere_else() {
     assert!(names("use std::sync::Arc;", "std::sync"));
     assert!(!names("#[cfg(feature = \"tokio\")]", "tokio"));
 }
+
+#[test]
+fn locks_come_through_the_one_door_that_the_model_checker_stands_behind() {
+    let mut found = Vec::new();
+    files(&sources(), &mut found);
+    for file in found.iter().filter(|file| !file.ends_with("breaker/sync.rs")) {
+        let code = fs::read_to_string(file).unwrap();
+        for line in code.lines().map(|line| line.split("//").next().unwrap_or("")) {
+            let lock = ["Mutex", "RwLock", "Condvar"].into_iter().find(|lock| line.contains(lock));
+            assert!(!line.contains("std::sync") || lock.is_none(), "{}: {line}", file.display());
+        }
+    }
+}

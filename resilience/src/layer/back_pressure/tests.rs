@@ -283,6 +283,8 @@ async fn no_wake_up_is_lost_when_operators_and_callers_race() {
     let callers: Vec<_> = (0..4)
         .map(|_| {
             let mut service = waiting(&breaker);
+            // A test may start tasks; the library starts none.
+            #[allow(clippy::disallowed_methods)]
             tokio::spawn(async move {
                 let mut answers = 0;
                 for _ in 0..500 {
