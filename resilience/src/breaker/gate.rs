@@ -7,7 +7,7 @@ use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
@@ -162,7 +162,8 @@ impl Slot {
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, machine.seq(), machine.next_watched());
+            let (epoch, seq, next_watched) = (machine.epoch(), machine.seq(), machine.next_watched());
+            let ticket = word::to_ticket(ticket, Present { epoch, seq, next_watched });
             machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
         });
     }
