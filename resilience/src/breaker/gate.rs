@@ -7,7 +7,7 @@ use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
@@ -150,12 +150,20 @@ impl Slot {
                     return;
                 }
             }
-            PROBE => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            PROBE => {
+                if let Some(tally) = self.tally() {
+                    slow = tally.is_slow(since, || self.now(ticket));
+                    if same_epoch && matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                }
+            }
             _ => {}
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, machine.seq());
+            let (epoch, seq, next_watched) = (machine.epoch(), machine.seq(), machine.next_watched());
+            let ticket = word::to_ticket(ticket, Present { epoch, seq, next_watched });
             machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
         });
     }

@@ -91,6 +91,12 @@ fn index(part: u64) -> usize {
     index
 }
 
+/// A power of two.
+fn stripes() -> usize {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    threads.next_power_of_two().min(64)
+}
+
 /// One rule's window.
 #[derive(Debug)]
 struct Window {
@@ -102,9 +108,7 @@ struct Window {
 
 impl Window {
     fn new() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let stripes = threads.next_power_of_two().min(64);
-        Self { width: AtomicU64::new(0), fine: (0..stripes).map(|_| Ring::new()).collect(), bad: Ring::new() }
+        Self { width: AtomicU64::new(0), fine: (0..stripes()).map(|_| Ring::new()).collect(), bad: Ring::new() }
     }
 
     fn set(&self, over: Option<u64>) {
@@ -154,7 +158,15 @@ pub(super) struct Tally {
     precise: AtomicBool,
     /// It is not, no call is timed, and only failures are counted apart.
     plain: AtomicBool,
+    counts_successes: AtomicBool,
+    /// All of them, not only those of a window.
+    successes: Box<[Stripe]>,
 }
+
+/// A count of one thread, or of few, on a line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Stripe(AtomicU64);
 
 impl Tally {
     /// One that counts nothing yet.
@@ -166,10 +178,13 @@ impl Tally {
             obeys_hints: AtomicBool::new(false),
             precise: AtomicBool::new(false),
             plain: AtomicBool::new(false),
+            counts_successes: AtomicBool::new(false),
+            successes: (0..stripes()).map(|_| Stripe::default()).collect(),
         }
     }
 
-    pub(super) fn set(&self, rules: &Rules) {
+    pub(super) fn set(&self, rules: &Rules, counts_successes: bool) {
+        self.counts_successes.store(counts_successes, Ordering::Relaxed);
         let policy = rules.policy();
         let (rate, slow) = (policy.failure_rate.map(|rate| rate.over), policy.slow_calls.map(|slow| slow.over));
         self.rate.set(rate.map(nanos));
@@ -187,12 +202,34 @@ impl Tally {
         self.slow.clear();
     }
 
+    /// For the next owner of the slot.
+    pub(super) fn forget_successes(&self) {
+        self.successes.iter().for_each(|stripe| stripe.0.store(0, Ordering::Relaxed));
+    }
+
+    /// How many successes there were, if they are counted.
+    pub(super) fn successes(&self) -> Option<u64> {
+        let count = || self.successes.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum();
+        self.counts_successes.load(Ordering::Relaxed).then(count)
+    }
+
+    /// Counts a success for whoever wants to see how many there were.
+    #[inline]
+    pub(super) fn count_success(&self) {
+        if self.counts_successes.load(Ordering::Relaxed) {
+            if let Some(stripe) = self.successes.get(stripe() & (self.successes.len() - 1)) {
+                stripe.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Counts a success, if that is all there is to do and the coarse clock will do; whether it was.
     #[inline]
     pub(super) fn count_plainly(&self) -> bool {
         let plain = self.plain.load(Ordering::Relaxed);
         if plain {
             self.rate.count(false, clock::coarse());
+            self.count_success();
         }
         plain
     }
@@ -212,8 +249,12 @@ impl Tally {
     pub(super) fn count(&self, verdict: Verdict, since: Option<Instant>, now: impl Fn(bool) -> Instant) -> bool {
         let failed = match verdict {
             Verdict::Ignore | Verdict::Relayed(_) => return false,
-            Verdict::Success | Verdict::Reachable => false,
-            Verdict::Limited(_) => self.obeys_hints.load(Ordering::Relaxed),
+            Verdict::Success => {
+                self.count_success();
+                false
+            }
+            Verdict::Reachable => false,
+            Verdict::Limited(wait) => self.obeys_hints.load(Ordering::Relaxed) && !wait.is_zero(),
             Verdict::Failure(_) => true,
         };
         let limit = self.slow_limit.load(Ordering::Relaxed);
@@ -262,7 +303,7 @@ mod tests {
     fn tally(over: Duration) -> Tally {
         let tally = Tally::new();
         let failure_rate = Some(FailureRate { ratio: 0.5, over, min_calls: 1 });
-        tally.set(&Rules::new(Policy { failure_rate, ..Policy::default() }).unwrap());
+        tally.set(&Rules::new(Policy { failure_rate, ..Policy::default() }).unwrap(), false);
         tally
     }
 
@@ -282,6 +323,22 @@ mod tests {
         }
         let later = |seconds: u64| tally.totals(Instant::from_nanos((999 + seconds) * SECOND)).rate_calls;
         assert_eq!((later(64), later(65), later(10_000)), (1, 0, 0));
+    }
+
+    #[test]
+    fn successes_are_counted_for_good_and_only_if_asked_for() {
+        let tally = tally(Duration::from_secs(10));
+        count(&tally, Verdict::Success, SECOND);
+        assert_eq!(tally.successes(), None);
+        tally.set(&Rules::default(), true);
+        for at in 0..100 {
+            count(&tally, Verdict::Success, at * SECOND);
+            count(&tally, Verdict::Reachable, at * SECOND);
+        }
+        tally.clear();
+        assert_eq!(tally.successes(), Some(100));
+        tally.forget_successes();
+        assert_eq!(tally.successes(), Some(0));
     }
 
     #[test]
