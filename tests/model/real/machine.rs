@@ -94,7 +94,9 @@ impl RealMachine {
             _ => false,
         };
         let counts = !matches!(verdict, Verdict::Ignore | Verdict::Relayed(_));
-        if counts && matches!(ticket, Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } if epoch == self.machine.epoch()) {
+        if counts
+            && matches!(ticket, Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } if epoch == self.machine.epoch())
+        {
             self.rate.push((self.now, failed));
             self.slow.push((self.now, slow));
         }
