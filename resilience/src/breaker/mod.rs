@@ -2,12 +2,16 @@
 
 mod builder;
 mod gate;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;
 mod slot;
 mod snapshot;
-mod sync;
+#[cfg(test)]
+mod success_counts;
+pub(crate) mod sync;
 mod tally;
 mod waiting;
 #[cfg(feature = "tokio")]
@@ -34,6 +38,7 @@ use setup::Setup;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tally::Tally;
 
 /// A circuit breaker with a failure window and growing cool-downs: the handle to one upstream's state.
 ///
@@ -160,7 +165,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.name()
+        self.slot.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// The policy in force.
@@ -172,7 +177,14 @@ impl Breaker {
     /// Where the breaker stands. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), &cell.setup.name, cx.now()))
+        let successes = self.slot.tally().and_then(Tally::successes);
+        self.slot.read(|cell, cx| {
+            let mut view = cell.machine.view(cx);
+            // The machine hands on those of before a restart.
+            let before = view.counts.successes.unwrap_or(0);
+            view.counts.successes = successes.map(|counted| counted.saturating_add(before));
+            Snapshot::of(view, &cell.setup.name, cx.now())
+        })
     }
 
     /// Refuses every call until told otherwise; nothing is recorded meanwhile.
@@ -237,8 +249,8 @@ impl Breaker {
     pub fn set_policy(&self, policy: Policy) -> Result<(), PolicyError> {
         let rules = Rules::new(policy)?;
         let old = self.slot.step_cell(|cell, now, salt, events| {
-            self.slot.prepare_tally(&rules);
             let setup = Arc::new(Setup { rules, ..Setup::clone(&cell.setup) });
+            self.slot.prepare_tally(&setup);
             let old = std::mem::replace(&mut cell.setup, setup);
             let cx = Context::new(&cell.setup.rules, now).salted(salt);
             cell.machine.change_rules(&old.rules, &cx, events);

@@ -90,10 +90,11 @@ impl Slot {
         cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
         cell.setup = setup;
         slot.forget_told();
-        slot.prepare_tally(&cell.setup.rules);
+        slot.prepare_tally(&cell.setup);
         if let Some(tally) = slot.tally() {
             // Nor are the calls that it counted.
             tally.clear();
+            tally.forget_successes();
         }
         slot.publish(&cell);
         drop(cell);
@@ -134,6 +135,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -169,10 +171,10 @@ impl Slot {
         let mut cell = lock(&self.cell);
         // Under the lock, so that no step is older than the one before it.
         let now = cell.setup.now();
-        let before = cell.machine.epoch();
+        let before = cell.machine.forgotten();
         let result = step(&mut cell, now, self.salt(), &mut events);
-        if cell.machine.epoch() != before && cell.machine.is_closed() {
-            // A trip clears what was counted; a new spell of closed starts clean.
+        if cell.machine.forgotten() != before {
+            // Together with the failures goes what was counted.
             if let Some(tally) = self.tally() {
                 tally.clear();
             }
@@ -217,11 +219,6 @@ impl Slot {
         }
     }
 
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
-    }
-
     /// Publishes what refusals tell; under the lock.
     pub(super) fn tell(&self, machine: &Machine, rules: &Rules) {
         let Some(told) = told(machine, rules) else { return };
@@ -241,19 +238,24 @@ impl Slot {
         self.tally.get().copied()
     }
 
-    /// Makes sure that there is a tally if the rules want one, and that it counts by them.
-    pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() {
+    /// Makes sure that there is a tally if one is wanted, and that it counts by the rules.
+    pub(super) fn prepare_tally(&self, setup: &Setup) {
+        if setup.counts_calls() {
             self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
-            tally.set(rules);
+            tally.set(&setup.rules, setup.counts_successes);
         }
+    }
+
+    #[inline]
+    pub(super) fn until(&self) -> Instant {
+        Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
     pub(super) fn told(&self) -> Told {
         Told {
-            until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
+            until: self.until(),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
             edition: self.edition.load(Ordering::Acquire),
@@ -283,7 +285,7 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::Automatic | Overlay::Shadow
             if machine.is_closed() && expires.is_none() && !setup.rules.watches_stalls() =>
         {
-            match (setup.rules.counts_calls(), machine.has_failures(&setup.rules)) {
+            match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
                 (false, false) => QUIET,
                 (false, true) => NOISY,
                 (true, false) => COUNTED,

@@ -47,6 +47,13 @@ pub enum Ticket {
         /// How many failures had been recorded when it was admitted; wraps.
         seen: u32,
     },
+    /// A call under a rule that watches every call.
+    Watched {
+        /// Of the admission.
+        epoch: u64,
+        /// Its number.
+        number: u64,
+    },
     /// A probe.
     Probe {
         /// Of the admission.
@@ -78,6 +85,11 @@ impl Report {
         let tally = Tally { rate_calls: 0, rate_failures: 0, slow_calls: 0, slow: 0 };
         Self { verdict, slow: false, answered: true, tally }
     }
+
+    /// Whether the upstream answered somebody.
+    fn is_answer(&self) -> bool {
+        self.answered && !matches!(self.verdict, Verdict::Ignore | Verdict::Relayed(_))
+    }
 }
 
 /// What an operator tells the machine.
@@ -105,6 +117,8 @@ struct Rest {
     born: u64,
     /// The last change of state or overlay.
     since: Instant,
+    /// When the present rules were put in force, if they are not the first.
+    ruled_since: Instant,
     /// The last trip. Its deadline is that of the open state.
     trip: Option<Trip>,
     level: u32,
@@ -115,6 +129,7 @@ struct Rest {
     hints: VecDeque<(u32, Instant)>,
     stall: Option<StallWatch>,
     counts: Counts,
+    forgotten: u64,
 }
 
 /// The breaker's state: see the [module](self::super).
@@ -165,9 +180,19 @@ impl Machine {
         self.seq
     }
 
+    /// The number of the next watched call.
+    pub(crate) fn next_watched(&self) -> u64 {
+        self.rest.as_ref().and_then(|rest| rest.stall.as_ref()).map_or(0, StallWatch::next)
+    }
+
     /// Whether a success could clear something.
     pub(crate) fn has_failures(&self, rules: &Rules) -> bool {
-        self.seq != self.cleared && (self.log.len() > 0 && !rules.keep || rules.policy().in_a_row.is_some())
+        self.log.len() > 0 && !rules.keep || self.seq != self.cleared && rules.policy().in_a_row.is_some()
+    }
+
+    /// How often the evidence gathered while closed was cleared: so is what is counted outside.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.rest.as_ref().map_or(0, |rest| rest.forgotten)
     }
 
     pub(crate) fn overlay(&self) -> (Overlay, Option<Instant>) {
@@ -239,8 +264,8 @@ impl Machine {
         let Some(rest) = self.rest.as_deref_mut() else { return Ok(Ticket::Call { epoch, seen }) };
         match &mut rest.state {
             State::Closed => {
-                if let Some(stall) = &mut rest.stall {
-                    stall.admitted(cx.now, cx.rules.stalled);
+                if let (Some(stall), true) = (&mut rest.stall, cx.rules.watches_stalls()) {
+                    return Ok(Ticket::Watched { epoch, number: stall.admit(cx.now, seen) });
                 }
                 Ok(Ticket::Call { epoch, seen })
             }
@@ -321,8 +346,24 @@ impl Machine {
         self.settle(cx, fx);
         match ticket {
             Ticket::Untracked => {}
-            Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } if epoch != self.epoch => self.count_late(epoch),
-            Ticket::Call { seen, .. } => self.record_call(cx, seen, report, fx),
+            Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } | Ticket::Probe { epoch, .. }
+                if epoch != self.epoch =>
+            {
+                self.count_late(epoch);
+            }
+            Ticket::Call { seen, .. } => {
+                // Admitted before calls were watched, and yet an answer to somebody.
+                if let (Some(stall), true) = (self.stall_mut(), report.is_answer()) {
+                    stall.answer();
+                }
+                self.record_call(cx, seen, report, fx);
+            }
+            Ticket::Watched { number, .. } => {
+                let answered = report.is_answer();
+                if let Some(seen) = self.stall_mut().and_then(|stall| stall.take_back(number, answered)) {
+                    self.record_call(cx, seen, report, fx);
+                }
+            }
             Ticket::Probe { number, .. } => self.record_probe(cx, number, report, fx),
         }
     }
@@ -335,13 +376,6 @@ impl Machine {
     }
 
     fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: Report, fx: &mut Vec<Event>) {
-        if let Some(stall) = self.rest.as_deref_mut().and_then(|rest| rest.stall.as_mut()) {
-            if report.answered && !matches!(report.verdict, Verdict::Ignore | Verdict::Relayed(_)) {
-                stall.answered();
-            } else {
-                stall.gave_up(cx.now);
-            }
-        }
         match report.verdict {
             Verdict::Success => self.clear_up_to(cx, seen),
             // "Come back at once" is no hint.
@@ -531,6 +565,7 @@ impl Machine {
             }
             State::HalfOpen(half_open) => half_open.due(cx.rules, cx.now).map(|(at, due)| (at, Step::Probes(due))),
         };
+        let step = step.map(|(at, step)| (at.max(rest.ruled_since), step));
         [lift, step].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -568,8 +603,8 @@ impl Machine {
             Command::Reset => {
                 self.begin_epoch();
                 self.forget_failures();
-                let Rest { counts, born, .. } = *self.rest_mut();
-                self.rest = Some(Box::new(Rest { since: cx.now, counts, born, ..Rest::default() }));
+                let Rest { counts, born, forgotten, .. } = *self.rest_mut();
+                self.rest = Some(Box::new(Rest { since: cx.now, counts, born, forgotten, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
             }
@@ -580,20 +615,20 @@ impl Machine {
         self.begin_epoch();
         let level = self.level(&Context { now: at, ..*cx });
         let from = self.overlay().0;
-        if from.is_forced() || to.is_forced() {
+        let forced = from.is_forced() || to.is_forced();
+        if forced {
             // Closed starts clean when a forced overlay ends, so what it held before is of no more use.
             self.forget_failures();
         }
         let rest = self.rest_mut();
-        if from.is_forced() || to.is_forced() {
+        if forced {
             rest.hints.clear();
+            // The count of time spent closed starts anew; what was earned so far is kept.
+            (rest.level, rest.since) = (level, at);
         }
         if let State::HalfOpen(half_open) = &mut rest.state {
             *half_open = HalfOpen::begin(at, half_open.cool_down, cx.rules);
         }
-        // The count of time spent closed starts anew; what was earned so far is kept.
-        rest.level = level;
-        rest.since = at;
         (rest.overlay, rest.overlay_until) = (to, until);
         if matches!(rest.state, State::Closed) {
             self.watch_stalls(cx.rules);
@@ -609,16 +644,29 @@ impl Machine {
 
     /// Puts new rules in force; `cx` carries them. What is open stays open, its deadline clamped to the new maximum.
     pub fn change_rules(&mut self, old: &Rules, cx: &Context<'_>, fx: &mut Vec<Event>) {
-        self.settle(&Context { rules: old, ..*cx }, fx);
+        let before = Context { rules: old, ..*cx };
+        self.settle(&before, fx);
+        let level = self.level(&before);
+        if old.policy().in_a_row.is_none() {
+            // Nobody counted a run so far.
+            self.cleared = self.seq;
+        }
         self.log.resize(cx.rules.log);
         self.forget_hints();
-        if cx.rules.watches_stalls() != old.watches_stalls() && self.is_closed() {
-            self.watch_stalls(cx.rules);
+        if cx.rules.watches_stalls() && !old.watches_stalls() {
+            // Those who are still out from the last time it was watched come back to the same watch.
+            self.rest_mut().stall.get_or_insert_default();
         }
         if let Some(rest) = self.rest.as_deref_mut() {
             if let (State::Open, Some(trip)) = (&rest.state, &mut rest.trip) {
                 trip.until = trip.until.min(cx.now.plus(cx.rules.longest_open(trip.hinted)));
             }
+            if old.forgive_each() != cx.rules.forgive_each() && matches!(rest.state, State::Closed) {
+                // What was forgiven so far stays forgiven; the new way counts from now.
+                (rest.level, rest.since) = (level, cx.now);
+            }
+            // Nothing that the new rules bring about is dated earlier than them.
+            rest.ruled_since = cx.now;
         }
         self.tell(fx, cx.now, EventKind::PolicyChanged);
     }
@@ -651,7 +699,11 @@ impl Machine {
         let rest = self.rest.as_deref().unwrap_or(&none);
         let phase = match &rest.state {
             State::Closed => Phase::Closed,
-            State::Open => Phase::Open { until: rest.trip.map_or(rest.since, |trip| trip.until) },
+            State::Open => match rest.trip.map_or(rest.since, |trip| trip.until) {
+                // Under a forced overlay nothing is committed, and yet the time passes.
+                until if until <= cx.now => Phase::HalfOpen { stage: 0, in_flight: 0 },
+                until => Phase::Open { until },
+            },
             State::HalfOpen(half_open) => {
                 Phase::HalfOpen { stage: half_open.stage(), in_flight: half_open.in_flight(cx.rules, cx.now) }
             }
@@ -690,6 +742,7 @@ impl Machine {
         }
     }
 
+    /// Begins to watch, if the rules want that; whoever is out comes back to another epoch.
     fn watch_stalls(&mut self, rules: &Rules) {
         if rules.watches_stalls() {
             self.rest_mut().stall = Some(StallWatch::default());
@@ -698,9 +751,11 @@ impl Machine {
         }
     }
 
+    /// All evidence gathered while closed: a trip clears it, a forced overlay, an operator's reset.
     fn forget_failures(&mut self) {
         self.log.clear();
         self.cleared = self.seq;
+        self.rest_mut().forgotten += 1;
     }
 
     /// Drops the hints of failures that have left the log.
@@ -727,6 +782,10 @@ impl Machine {
     /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
     fn first_counts(&self) -> Counts {
         Counts { failures: u64::from(self.seq), ..Counts::default() }
+    }
+
+    fn stall_mut(&mut self) -> Option<&mut StallWatch> {
+        self.rest.as_deref_mut()?.stall.as_mut()
     }
 
     fn state_mut(&mut self) -> Option<&mut State> {

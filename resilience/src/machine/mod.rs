@@ -41,6 +41,7 @@ mod trip;
 mod view;
 
 #[cfg(feature = "retry")]
+#[cfg(feature = "retry")]
 pub(crate) use self::core::mix;
 pub use self::core::{Command, Context, Machine, Report, Ticket};
 pub use event::{Event, EventKind};

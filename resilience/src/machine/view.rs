@@ -63,6 +63,9 @@ impl Overlay {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Counts {
+    /// Successes, if the breaker counts them: see [`Builder::count_successes`](crate::Builder::count_successes). A
+    /// machine does not, and hands on what it was given.
+    pub successes: Option<u64>,
     /// Failures recorded, those of probes included.
     pub failures: u64,
     /// Trips, from closed and by failed probes.

@@ -1,7 +1,8 @@
+use crate::breaker::sync::{Mutex, MutexGuard, lock};
 use crate::machine::Event;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Events that a subscriber has not read yet; older ones make room, and are counted.
@@ -62,6 +63,29 @@ impl Transitions {
     }
 }
 
+/// With `futures::StreamExt`, say.
+///
+/// ```
+/// use futures::{StreamExt, executor::block_on};
+/// use resilience::Breaker;
+///
+/// let breaker = Breaker::new();
+/// let transitions = breaker.subscribe();
+/// breaker.force_open();
+/// breaker.auto();
+/// drop(breaker);
+/// assert_eq!(block_on(transitions.count()), 2);
+/// ```
+#[cfg(feature = "stream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+impl futures_core::Stream for Transitions {
+    type Item = Event;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Self::poll_next(self.get_mut(), cx)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<Letters>);
 
@@ -100,6 +124,6 @@ impl Mailbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
