@@ -717,18 +717,23 @@ impl Machine {
             epoch: self.epoch,
             level: self.level(cx),
             failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
+            in_a_row: cx.rules.policy().in_a_row.map(|_| self.seq.wrapping_sub(self.cleared)),
             trip: self.standing_trip().copied(),
             counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
         }
     }
 
     pub(super) fn take_up(&mut self, cx: &Context<'_>, saved: Saved) {
-        let Saved { level, overlay, mut failures, trip, counts } = saved;
+        let Saved { level, overlay, mut failures, in_a_row, trip, counts } = saved;
         failures.sort_unstable();
         if trip.is_none() {
             for at in failures {
                 self.seq = self.seq.wrapping_add(1);
                 self.log.push(at.min(cx.now));
+            }
+            if let Some(run) = in_a_row {
+                // Longer than the log where the window is short, shorter where it keeps what a success answered.
+                self.cleared = self.seq.wrapping_sub(run);
             }
         }
         let rest = self.rest_mut();

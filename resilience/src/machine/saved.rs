@@ -10,6 +10,8 @@ pub struct Saved {
     pub overlay: (Overlay, Option<Instant>),
     /// The failures in the log, oldest first.
     pub failures: Vec<Instant>,
+    /// How many there were in a row; as many as there are in the log, if it is not known.
+    pub in_a_row: Option<u32>,
     /// The trip that it has not recovered from; without one it is closed.
     pub trip: Option<Trip>,
     /// Totals.

@@ -93,6 +93,8 @@ pub struct View {
     pub level: u32,
     /// How long ago each failure in the log was recorded, newest first; those older than the window are left out.
     pub failures: Vec<Duration>,
+    /// How many there have been in a row, where a rule counts them.
+    pub in_a_row: Option<u32>,
     /// The trip that opened it, while it is open or half-open.
     pub trip: Option<Trip>,
     /// Totals.
