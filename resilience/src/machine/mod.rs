@@ -31,19 +31,21 @@
 //! assert_eq!(effects.len(), 1);
 //! ```
 
+mod admit;
 mod core;
 mod event;
 mod half_open;
 mod log;
+mod outcome;
 mod saved;
 mod stall;
 mod trip;
 mod view;
 
-#[cfg(feature = "retry")]
-pub(crate) use self::core::mix;
 pub use self::core::{Command, Context, Machine, Report, Ticket};
 pub use event::{Event, EventKind};
+#[cfg(feature = "retry")]
+pub(crate) use outcome::mix;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};
 pub use view::{Counts, Overlay, Phase, View};

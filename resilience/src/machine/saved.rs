@@ -1,3 +1,4 @@
+use super::core::State;
 use super::{Context, Counts, Machine, Overlay, Trip};
 use crate::clock::Instant;
 
@@ -24,5 +25,25 @@ impl Machine {
         let mut machine = Self::with_epoch(cx.rules, epoch.saturating_add(1));
         machine.take_up(cx, saved);
         machine
+    }
+
+    fn take_up(&mut self, cx: &Context<'_>, saved: Saved) {
+        let Saved { level, overlay, mut failures, trip, counts } = saved;
+        failures.sort_unstable();
+        if trip.is_none() {
+            for at in failures {
+                self.seq = self.seq.wrapping_add(1);
+                self.log.push(at.min(cx.now));
+            }
+        }
+        let rest = self.rest_mut();
+        (rest.level, rest.counts, rest.since) = (level, counts, cx.now);
+        (rest.overlay, rest.overlay_until) = overlay;
+        if let Some(mut trip) = trip {
+            let longest = cx.rules.longest_open(trip.hinted);
+            trip.until = trip.until.min(cx.now.plus(longest));
+            rest.state = State::Open;
+            rest.trip = Some(trip);
+        }
     }
 }

@@ -1,4 +1,5 @@
 use super::Trip;
+use super::core::{Context, Machine, Rest, State};
 use crate::clock::Instant;
 use std::time::Duration;
 
@@ -94,4 +95,41 @@ pub struct View {
     pub trip: Option<Trip>,
     /// Totals.
     pub counts: Counts,
+}
+
+impl Machine {
+    /// All that can be seen at this instant. Computed: nothing is committed, nobody is told.
+    #[must_use]
+    pub fn view(&self, cx: &Context<'_>) -> View {
+        if self.next_step(cx).is_some() {
+            let mut settled = self.clone();
+            settled.settle(cx, &mut Vec::new());
+            return settled.view_settled(cx);
+        }
+        self.view_settled(cx)
+    }
+
+    fn view_settled(&self, cx: &Context<'_>) -> View {
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let phase = match &rest.state {
+            State::Closed => Phase::Closed,
+            State::Open => Phase::Open { until: rest.trip.map_or(rest.since, |trip| trip.until) },
+            State::HalfOpen(half_open) => {
+                Phase::HalfOpen { stage: half_open.stage(), in_flight: half_open.in_flight(cx.rules, cx.now) }
+            }
+        };
+        let ages = self.log.newest_first().map(|at| cx.now.since(at));
+        let within = if cx.rules.policy().window.is_some() { cx.rules.within } else { u64::MAX };
+        View {
+            phase,
+            overlay: rest.overlay,
+            overlay_until: rest.overlay_until,
+            epoch: self.epoch,
+            level: self.level(cx),
+            failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
+            trip: self.standing_trip().copied(),
+            counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
+        }
+    }
 }

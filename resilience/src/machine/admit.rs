@@ -1,0 +1,129 @@
+//! Who is admitted, and why not.
+
+use super::core::{Context, Machine, Rest, State, Ticket};
+use super::half_open::{HalfOpen, NoProbe};
+use super::{Event, Overlay, Reason, Refusal, Trip};
+use crate::clock::Instant;
+use std::time::Duration;
+
+impl Machine {
+    /// Admits a call, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// The refusal: why, and how long to wait.
+    pub fn admit(&mut self, cx: &Context<'_>, may_probe: bool, fx: &mut Vec<Event>) -> Result<Ticket, Refusal> {
+        self.settle(cx, fx);
+        match self.overlay().0 {
+            Overlay::ForcedClosed => Ok(Ticket::Untracked),
+            Overlay::Shadow => self.admit_by_state(cx, may_probe).or_else(|_| {
+                self.rest_mut().counts.shadow_refused += 1;
+                Ok(Ticket::Untracked)
+            }),
+            Overlay::Automatic | Overlay::ForcedOpen => {
+                if let Some(refusal) = self.refuses(cx, may_probe) {
+                    if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
+                        half_open.saw_eligible(cx.now);
+                    }
+                    return Err(refusal);
+                }
+                self.admit_by_state(cx, may_probe)
+            }
+        }
+    }
+
+    fn admit_by_state(&mut self, cx: &Context<'_>, may_probe: bool) -> Result<Ticket, Refusal> {
+        let (epoch, seen) = (self.epoch, self.seq);
+        let Some(rest) = self.rest.as_deref_mut() else { return Ok(Ticket::Call { epoch, seen }) };
+        match &mut rest.state {
+            State::Closed => {
+                if let Some(stall) = &mut rest.stall {
+                    stall.admitted(cx.now, cx.rules.stalled);
+                }
+                Ok(Ticket::Call { epoch, seen })
+            }
+            State::Open => Err(open(rest.trip, cx.now)),
+            State::HalfOpen(half_open) => {
+                if may_probe {
+                    half_open.saw_eligible(cx.now);
+                }
+                half_open.check(cx.rules, may_probe, cx.now).map_err(refused_probe)?;
+                rest.counts.probes += 1;
+                if half_open.exhausted() {
+                    // No number is left that an earlier probe of this epoch has not had.
+                    self.epoch += 1;
+                    *half_open = HalfOpen::begin(cx.now, half_open.cool_down, cx.rules);
+                }
+                Ok(Ticket::Probe { epoch: self.epoch, number: half_open.admit(cx.now) })
+            }
+        }
+    }
+
+    /// Admits a probe that the owner makes of itself, not for a request: in half-open only, and shadow mode knows none.
+    ///
+    /// # Errors
+    ///
+    /// When to ask again, if nothing happens before; `None`: when something happens.
+    pub fn admit_probe(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) -> Result<Ticket, Option<Duration>> {
+        self.settle(cx, fx);
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let expires = rest.overlay_until.map(|until| Duration::from_nanos(until.since(cx.now)));
+        let due = match &rest.state {
+            _ if rest.overlay.is_forced() => None,
+            State::Closed => None,
+            State::Open => Some(open(rest.trip, cx.now).wait),
+            State::HalfOpen(half_open) => match half_open.check(cx.rules, true, cx.now) {
+                Ok(()) => return self.admit_by_state(cx, true).map_err(|refusal| Some(refusal.wait)),
+                Err(why) => Some(refused_probe(why).wait),
+            },
+        };
+        if let (true, Some(State::HalfOpen(half_open))) = (due.is_some(), self.state_mut()) {
+            half_open.saw_eligible(cx.now);
+        }
+        Err([due, expires].into_iter().flatten().min())
+    }
+
+    /// Why a call would be refused now, if it would; changes nothing and remembers nothing.
+    #[must_use]
+    pub fn would_refuse(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
+        if self.next_step(cx).is_some() {
+            let mut settled = self.clone();
+            settled.settle(cx, &mut Vec::new());
+            return settled.refuses(cx, may_probe);
+        }
+        self.refuses(cx, may_probe)
+    }
+
+    fn refuses(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
+        let rest = self.rest.as_deref()?;
+        match (rest.overlay, &rest.state) {
+            (Overlay::ForcedOpen, _) => {
+                let wait = match rest.overlay_until {
+                    Some(until) => until.since(cx.now),
+                    // Nobody knows when the operator will lift it; the cool-down that a trip would have is as good a guess as any.
+                    None => cx.rules.cool_down(self.level(cx)),
+                };
+                Some(Refusal { reason: Reason::ForcedOpen, wait: Duration::from_nanos(wait) })
+            }
+            (Overlay::ForcedClosed | Overlay::Shadow, _) | (Overlay::Automatic, State::Closed) => None,
+            (Overlay::Automatic, State::Open) => Some(open(rest.trip, cx.now)),
+            (Overlay::Automatic, State::HalfOpen(half_open)) => {
+                half_open.check(cx.rules, may_probe, cx.now).err().map(refused_probe)
+            }
+        }
+    }
+}
+
+fn open(trip: Option<Trip>, now: Instant) -> Refusal {
+    let wait = trip.map_or(0, |trip| trip.until.since(now));
+    Refusal { reason: Reason::Open, wait: Duration::from_nanos(wait) }
+}
+
+fn refused_probe(why: NoProbe) -> Refusal {
+    let (reason, wait) = match why {
+        NoProbe::SlotsTaken { wait } => (Reason::ProbesOut, wait),
+        NoProbe::MayNotProbe { wait } => (Reason::MayNotProbe, wait),
+    };
+    Refusal { reason, wait: Duration::from_nanos(wait) }
+}
