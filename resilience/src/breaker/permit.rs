@@ -105,12 +105,32 @@ impl CallPermit {
         (self.since != 0).then(|| Instant::from_nanos(self.since))
     }
 
-    /// The call ended like this.
+    /// The call ended like this. Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&mut self, verdict: Verdict) {
+    pub(crate) fn record(&mut self, verdict: Verdict) -> bool {
         // One that was recorded before says nothing: `SPENT` is no ticket.
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        self.slot.record(ticket, verdict, self.since());
+        self.slot.record(ticket, verdict, self.since())
+    }
+
+    /// The answer has come, its end has not. Whether it matters what it says of the server's own count.
+    #[cfg(feature = "http")]
+    pub(crate) fn answered(&self) -> bool {
+        self.slot.answered(self.ticket)
+    }
+
+    /// What follows is the outcome of a call that was [answered](Self::answered) before.
+    #[cfg(feature = "http")]
+    pub(crate) fn ends_after_answer(&self) {
+        self.slot.ends_after_answer(self.ticket);
+    }
+
+    /// The server said of its own count.
+    #[cfg(feature = "http")]
+    pub(crate) fn learn(&self, quota: crate::hint::Quota) {
+        if let Some(remaining) = quota.remaining() {
+            self.slot.learn_quota(remaining, quota.reset());
+        }
     }
 
     /// Runs a part of the call; a panic that unwinds out of it is a failure.

@@ -102,23 +102,28 @@ impl Rejected {
         (u64::from(told.edition & 0xff) == self.packed >> EDITION_AT & 0xff).then_some(told)
     }
 
+    /// As [`told`](Self::told), for refusals that a trip is behind: a quota is used up in good health, too.
+    fn told_of_trip(&self) -> Option<Told> {
+        if self.reason() == Reason::Quota { None } else { self.told() }
+    }
+
     /// The name of the breaker that refused.
     #[must_use]
     pub fn breaker(&self) -> Arc<str> {
         self.told().map_or_else(|| Arc::from(UNNAMED), |_| self.slot.name())
     }
 
-    /// Trips not yet forgiven, this one included; at most 2047 are told.
+    /// Trips not yet forgiven, this one included; at most 2047 are told. 0 where a trip is not the reason: an exhausted quota.
     #[must_use]
     pub fn level(&self) -> u32 {
-        self.told().map_or(0, |told| bits(told.packed, LEVEL_AT, LEVEL_BITS))
+        self.told_of_trip().map_or(0, |told| bits(told.packed, LEVEL_AT, LEVEL_BITS))
     }
 
-    /// Why the breaker is not closed; `None` if it did not trip (an operator forced it open, say), or if it has tripped
+    /// Why the breaker is not closed; `None` if it did not trip (an operator forced it open, or the quota is used up), or if it has tripped
     /// again since.
     #[must_use]
     pub fn trip(&self) -> Option<TripSummary> {
-        let Told { failed_at, packed, .. } = self.told()?;
+        let Told { failed_at, packed, .. } = self.told_of_trip()?;
         // The mask of four bits fits.
         #[allow(clippy::cast_possible_truncation)]
         let rule = Rule::from_code(bits(packed, 0, RULE_BITS) as u8)?;

@@ -32,18 +32,32 @@ mod http_body_impl {
     use std::task::{Context, Poll};
 
     impl Watch {
+        /// The permit is one whose call was [answered](CallPermit::answered).
         pub(in crate::layer) fn new(permit: CallPermit, end: AtEnd) -> Self {
             Self { permit, end }
         }
 
         /// The body came to its end, with trailers if it had any.
         pub fn complete(mut self, trailers: Option<&HeaderMap>) {
-            self.permit.record(self.end.judge(EndOfBody::Complete(trailers)));
+            self.judge(EndOfBody::Complete(trailers));
         }
 
         /// The body broke off with an error.
         pub fn failed(mut self) {
-            self.permit.record(self.end.judge(EndOfBody::Failed));
+            self.judge(EndOfBody::Failed);
+        }
+
+        fn judge(&mut self, end: EndOfBody<'_>) {
+            let verdict = self.end.judge(end);
+            self.permit.ends_after_answer();
+            self.permit.record(verdict);
+        }
+    }
+
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            // Nothing, if it was judged: a permit is spent once.
+            self.permit.ends_after_answer();
         }
     }
 

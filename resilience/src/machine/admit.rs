@@ -20,34 +20,34 @@ impl Machine {
                 self.rest_mut().counts.shadow_refused += 1;
                 Ok(Ticket::Untracked)
             }),
-            Overlay::Automatic | Overlay::ForcedOpen => {
-                if let Some(refusal) = self.refuses(cx, may_probe) {
-                    if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
-                        half_open.saw_eligible(cx.now);
-                    }
-                    return Err(refusal);
-                }
-                self.admit_by_state(cx, may_probe)
-            }
+            Overlay::Automatic => self.admit_by_state(cx, may_probe),
+            Overlay::ForcedOpen => Err(self.forced_open(cx)),
         }
     }
 
+    /// Asks everything before it takes anything: a call that the quota refuses takes no probe's slot, and one that the
+    /// phase refuses takes no token.
     fn admit_by_state(&mut self, cx: &Context<'_>, may_probe: bool) -> Result<Ticket, Refusal> {
         let (epoch, seen) = (self.epoch, self.seq);
+        if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
+            half_open.saw_eligible(cx.now);
+        }
+        if let Some(refusal) = self.refused_by_state(cx, may_probe) {
+            return Err(refusal);
+        }
         let Some(rest) = self.rest.as_deref_mut() else { return Ok(Ticket::Call { epoch, seen }) };
+        if let (Some(guard), Some(pace)) = (&mut rest.quota, &cx.rules.quota) {
+            guard.take(pace, cx.now);
+        }
         match &mut rest.state {
-            State::Closed => {
+            // Open refuses, so it is closed.
+            State::Closed | State::Open => {
                 if let Some(stall) = &mut rest.stall {
                     stall.admitted(cx.now, cx.rules.stalled);
                 }
                 Ok(Ticket::Call { epoch, seen })
             }
-            State::Open => Err(open(rest.trip, cx.now)),
             State::HalfOpen(half_open) => {
-                if may_probe {
-                    half_open.saw_eligible(cx.now);
-                }
-                half_open.check(cx.rules, may_probe, cx.now).map_err(refused_probe)?;
                 rest.counts.probes += 1;
                 if half_open.exhausted() {
                     // No number is left that an earlier probe of this epoch has not had.
@@ -96,22 +96,34 @@ impl Machine {
     }
 
     fn refuses(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
-        let rest = self.rest.as_deref()?;
-        match (rest.overlay, &rest.state) {
-            (Overlay::ForcedOpen, _) => {
-                let wait = match rest.overlay_until {
-                    Some(until) => until.since(cx.now),
-                    // Nobody knows when the operator will lift it; the cool-down that a trip would have is as good a guess as any.
-                    None => cx.rules.cool_down(self.level(cx)),
-                };
-                Some(Refusal { reason: Reason::ForcedOpen, wait: Duration::from_nanos(wait) })
-            }
-            (Overlay::ForcedClosed | Overlay::Shadow, _) | (Overlay::Automatic, State::Closed) => None,
-            (Overlay::Automatic, State::Open) => Some(open(rest.trip, cx.now)),
-            (Overlay::Automatic, State::HalfOpen(half_open)) => {
-                half_open.check(cx.rules, may_probe, cx.now).err().map(refused_probe)
-            }
+        match self.overlay().0 {
+            Overlay::ForcedOpen => Some(self.forced_open(cx)),
+            Overlay::ForcedClosed | Overlay::Shadow => None,
+            Overlay::Automatic => self.refused_by_state(cx, may_probe),
         }
+    }
+
+    fn forced_open(&self, cx: &Context<'_>) -> Refusal {
+        let wait = match self.overlay().1 {
+            Some(until) => until.since(cx.now),
+            // Nobody knows when the operator will lift it; the cool-down that a trip would have is as good a guess as any.
+            None => cx.rules.cool_down(self.level(cx)),
+        };
+        Refusal { reason: Reason::ForcedOpen, wait: Duration::from_nanos(wait) }
+    }
+
+    /// Why the phase refuses a call, or else the quota; whatever lies over them.
+    fn refused_by_state(&self, cx: &Context<'_>, may_probe: bool) -> Option<Refusal> {
+        let rest = self.rest.as_deref()?;
+        let by_phase = match &rest.state {
+            State::Closed => None,
+            State::Open => Some(open(rest.trip, cx.now)),
+            State::HalfOpen(half_open) => half_open.check(cx.rules, may_probe, cx.now).err().map(refused_probe),
+        };
+        by_phase.or_else(|| {
+            let wait = rest.quota.as_ref()?.wait(cx.rules.quota.as_ref()?, cx.now);
+            (wait > 0).then(|| Refusal { reason: Reason::Quota, wait: Duration::from_nanos(wait) })
+        })
     }
 }
 

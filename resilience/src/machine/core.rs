@@ -1,6 +1,7 @@
 use super::half_open::{Due, HalfOpen};
 use super::log::FailureLog;
 use super::outcome::Cause;
+use super::quota::QuotaGuard;
 use super::stall::StallWatch;
 use super::{Counts, Event, EventKind, Overlay, Rule, Tally, Trip};
 use crate::Verdict;
@@ -28,6 +29,10 @@ impl<'a> Context<'a> {
     #[must_use]
     pub const fn salted(self, salt: u64) -> Self {
         Self { salt, ..self }
+    }
+
+    pub(crate) const fn rules(&self) -> &'a Rules {
+        self.rules
     }
 
     /// The instant of the step.
@@ -112,6 +117,7 @@ pub(super) struct Rest {
     /// so the first is the farthest.
     pub(super) hints: VecDeque<(u32, Instant)>,
     pub(super) stall: Option<StallWatch>,
+    pub(super) quota: Option<QuotaGuard>,
     pub(super) counts: Counts,
 }
 
@@ -149,6 +155,7 @@ impl Machine {
     pub(crate) fn with_epoch(rules: &Rules, epoch: u64) -> Self {
         let mut machine = Self { epoch, seq: 0, cleared: 0, log: FailureLog::new(rules.log), rest: None };
         machine.watch_stalls(rules);
+        machine.watch_quota(rules, Instant::default());
         machine
     }
 
@@ -277,8 +284,10 @@ impl Machine {
             Command::Reset => {
                 self.epoch += 1;
                 self.forget_failures();
-                let counts = self.rest_mut().counts;
-                self.rest = Some(Box::new(Rest { since: cx.now, counts, ..Rest::default() }));
+                let rest = self.rest_mut();
+                // What the upstream takes is no matter of its health: the quota goes on.
+                let (counts, quota) = (rest.counts, rest.quota.take());
+                self.rest = Some(Box::new(Rest { since: cx.now, counts, quota, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
             }
@@ -324,6 +333,7 @@ impl Machine {
         if cx.rules.watches_stalls() != old.watches_stalls() && self.is_closed() {
             self.watch_stalls(cx.rules);
         }
+        self.watch_quota(cx.rules, cx.now);
         if let Some(rest) = self.rest.as_deref_mut() {
             if let (State::Open, Some(trip)) = (&rest.state, &mut rest.trip) {
                 trip.until = trip.until.min(cx.now.plus(cx.rules.longest_open(trip.hinted)));

@@ -37,6 +37,7 @@ mod event;
 mod half_open;
 mod log;
 mod outcome;
+mod quota;
 mod saved;
 mod stall;
 mod trip;
@@ -46,6 +47,7 @@ pub use self::core::{Command, Context, Machine, Report, Ticket};
 pub use event::{Event, EventKind};
 #[cfg(feature = "retry")]
 pub(crate) use outcome::mix;
+pub use quota::QuotaLeft;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};
 pub use view::{Counts, Overlay, Phase, View};

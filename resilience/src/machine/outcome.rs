@@ -9,6 +9,7 @@ impl Machine {
     /// Takes an admitted call's ticket back with its outcome.
     pub fn record(&mut self, cx: &Context<'_>, ticket: Ticket, report: Report, fx: &mut Vec<Event>) {
         self.settle(cx, fx);
+        self.answered(ticket);
         match ticket {
             Ticket::Untracked => {}
             Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } if epoch != self.epoch => self.count_late(),

@@ -1,5 +1,5 @@
 use super::core::State;
-use super::{Context, Counts, Machine, Overlay, Trip};
+use super::{Context, Counts, Machine, Overlay, QuotaLeft, Trip};
 use crate::clock::Instant;
 
 /// What outlives a machine: see [`Machine::restored`].
@@ -13,6 +13,8 @@ pub struct Saved {
     pub failures: Vec<Instant>,
     /// The trip that it has not recovered from; without one it is closed.
     pub trip: Option<Trip>,
+    /// What its quota left, and when that was seen.
+    pub quota: Option<(QuotaLeft, Instant)>,
     /// Totals.
     pub counts: Counts,
 }
@@ -28,13 +30,16 @@ impl Machine {
     }
 
     fn take_up(&mut self, cx: &Context<'_>, saved: Saved) {
-        let Saved { level, overlay, mut failures, trip, counts } = saved;
+        let Saved { level, overlay, mut failures, trip, quota, counts } = saved;
         failures.sort_unstable();
         if trip.is_none() {
             for at in failures {
                 self.seq = self.seq.wrapping_add(1);
                 self.log.push(at.min(cx.now));
             }
+        }
+        if let Some((left, as_of)) = quota {
+            self.restore_quota(cx, left, as_of);
         }
         let rest = self.rest_mut();
         (rest.level, rest.counts, rest.since) = (level, counts, cx.now);

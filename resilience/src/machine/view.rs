@@ -1,5 +1,5 @@
-use super::Trip;
 use super::core::{Context, Machine, Rest, State};
+use super::{QuotaLeft, Trip};
 use crate::clock::Instant;
 use std::time::Duration;
 
@@ -93,6 +93,8 @@ pub struct View {
     pub failures: Vec<Duration>,
     /// The trip that opened it, while it is open or half-open.
     pub trip: Option<Trip>,
+    /// What its quota leaves, if it has one.
+    pub quota: Option<QuotaLeft>,
     /// Totals.
     pub counts: Counts,
 }
@@ -129,6 +131,7 @@ impl Machine {
             level: self.level(cx),
             failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
             trip: self.standing_trip().copied(),
+            quota: self.quota_left(cx),
             counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
         }
     }
