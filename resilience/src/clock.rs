@@ -27,7 +27,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A point in time on a breaker's clock, in nanoseconds since that clock's own origin.
 ///
@@ -229,6 +229,13 @@ pub(crate) fn timer(wait: Duration) -> tokio::time::Instant {
     tokio::time::Instant::now() + wait.clamp(SHORTEST, LONGEST)
 }
 
+/// What the wall clock says. Bare WebAssembly has none, and asking for it panics there.
+pub(crate) fn wall() -> Option<SystemTime> {
+    // It steps, so whoever asks says why that does no harm.
+    #[allow(clippy::disallowed_methods)]
+    (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(SystemTime::now)
+}
+
 /// How much the coarse reading may lag behind the exact one: the longest kernel tick there is (100 Hz), twice.
 ///
 /// Closer to a deadline than this, the exact clock is asked.
@@ -236,7 +243,7 @@ pub(crate) const COARSE_SLACK: u64 = 20_000_000;
 
 // Both readings come from the kernel's one monotonic time line, so they can be compared. Miri has no vDSO, and its
 // isolation wants the standard library's clock.
-#[cfg(all(feature = "coarse-clock", target_os = "linux", not(miri)))]
+#[cfg(all(feature = "coarse-clock", target_os = "linux", not(miri), not(all(loom, test))))]
 mod source {
     use super::Instant;
     use rustix::time::{ClockId, clock_gettime};
@@ -257,7 +264,7 @@ mod source {
     }
 }
 
-#[cfg(not(all(feature = "coarse-clock", target_os = "linux", not(miri))))]
+#[cfg(not(any(all(feature = "coarse-clock", target_os = "linux", not(miri)), all(loom, test))))]
 mod source {
     use super::{Instant, nanos};
     use std::sync::LazyLock;
@@ -275,4 +282,30 @@ mod source {
     }
 }
 
+/// Under the model checker the process's clock stands still until a model moves it: it has to read the same each time
+/// that an interleaving is run. A model's threads are coroutines of one thread, so they share this.
+#[cfg(all(loom, test))]
+mod source {
+    use super::Instant;
+    use std::cell::Cell;
+
+    thread_local! {
+        static NOW: Cell<Instant> = const { Cell::new(Instant(0)) };
+    }
+
+    pub(crate) fn set(now: Instant) {
+        NOW.set(now);
+    }
+
+    pub(crate) fn exact() -> Instant {
+        NOW.get()
+    }
+
+    pub(crate) fn coarse() -> Instant {
+        NOW.get()
+    }
+}
+
+#[cfg(all(loom, test))]
+pub(crate) use source::set;
 pub(crate) use source::{coarse, exact};

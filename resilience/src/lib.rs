@@ -17,6 +17,9 @@ pub mod policy;
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub mod probe;
 pub mod respond;
+#[cfg(feature = "retry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
+pub mod retry;
 mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod compare;
+pub mod fixture;
 pub mod model;
 pub mod script;
 

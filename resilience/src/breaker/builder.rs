@@ -23,12 +23,20 @@ pub struct Builder {
     name: Option<Arc<str>>,
     clock: Option<Arc<dyn Clock>>,
     observers: Vec<Arc<dyn Observer>>,
+    counts_successes: bool,
     restored: Option<Snapshot>,
 }
 
 impl Builder {
     pub(super) fn new() -> Self {
-        Self { policy: Policy::default(), name: None, clock: None, observers: Vec::new(), restored: None }
+        Self {
+            policy: Policy::default(),
+            name: None,
+            clock: None,
+            observers: Vec::new(),
+            counts_successes: false,
+            restored: None,
+        }
     }
 
     /// Starts from this policy, in place of all that was said before about rules, cool-downs and probes.
@@ -207,6 +215,26 @@ impl Builder {
         self
     }
 
+    /// Counts successes, too: [`Snapshot::counts`](Snapshot) then tells them. Default: off, because it costs a write a
+    /// call, where a success writes nothing otherwise.
+    ///
+    /// Each thread counts on a line of its own. Calls under a forced overlay are not counted, nor are outcomes that come
+    /// back after the breaker has changed its phase.
+    ///
+    /// ```
+    /// use resilience::Breaker;
+    ///
+    /// let breaker = Breaker::builder().count_successes().build()?;
+    /// breaker.try_acquire()?.success();
+    /// assert_eq!(breaker.snapshot().counts.successes, Some(1));
+    /// assert_eq!(Breaker::new().snapshot().counts.successes, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn count_successes(mut self) -> Self {
+        self.counts_successes = true;
+        self
+    }
+
     /// Starts where a breaker stood when this snapshot was taken, before a restart say: what was open stays open for
     /// the rest of its time, by the wall clock, and at most as long as the policy lets it.
     pub fn restore(mut self, snapshot: Snapshot) -> Self {
@@ -225,6 +253,7 @@ impl Builder {
             setup.name = name;
         }
         setup.clock = self.clock;
+        setup.counts_successes = self.counts_successes;
         if !self.observers.is_empty() {
             setup.outbox = Some(Arc::new(Outbox::new(Arc::clone(&setup.name), self.observers)));
         }
@@ -249,12 +278,13 @@ impl Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { policy, name, clock, observers, restored } = self;
+        let Self { policy, name, clock, observers, counts_successes, restored } = self;
         f.debug_struct("Builder")
             .field("policy", policy)
             .field("name", name)
             .field("clock", clock)
             .field("observers", &observers.len())
+            .field("counts_successes", counts_successes)
             .field("restored", restored)
             .finish()
     }

@@ -7,7 +7,9 @@ use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, FREE, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
+use super::word::{
+    self, COUNTED_NOISY, CUSTOM_CLOCK, FREE, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED,
+};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
@@ -25,7 +27,7 @@ impl Slot {
         let gate = self.gate();
         match word::tag(gate) {
             _ if word::admits_all(gate) => false,
-            OPEN if self.refuse_at_once(gate).is_some() => true,
+            OPEN if self.stays_open(gate).is_some() => true,
             // Whether this request may probe is not known before there is one.
             _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
         }
@@ -66,14 +68,20 @@ impl Slot {
         })
     }
 
-    /// A refusal without the lock, where the deadline lies further ahead than the cheap clock can be wrong.
-    fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
-        let told = self.told();
+    /// The present instant by the cheap clock, if the deadline lies further ahead than that clock can be wrong.
+    #[inline]
+    fn stays_open(&self, gate: u64) -> Option<Instant> {
+        let until = self.until();
         let now = clock::coarse();
         // What was read belongs together if the gate still says the same.
-        if self.gate() != gate || now.plus(clock::COARSE_SLACK) >= told.until {
-            return None;
-        }
+        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < until).then_some(now)
+    }
+
+    /// A refusal without the lock.
+    #[inline]
+    fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
+        let told = self.told();
+        let now = self.stays_open(gate)?;
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
         let now = if told.is_fresh(now) { clock::exact() } else { now };
         Some(told.reject(self, now))
@@ -91,9 +99,8 @@ impl Slot {
         }
         let may_probe = may_probe();
         self.step(|machine, cx, setup, events| {
-            machine.settle(cx, events);
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
-            let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
+            let refusal = machine.turn_away(cx, may_probe, events).unwrap_or(stale);
             self.refuse(machine, cx, setup, refusal, events)
         })
     }
@@ -141,12 +148,19 @@ impl Slot {
                     return false;
                 }
             }
-            PROBE => slow = self.tally().is_some_and(|tally| tally.is_slow(since, || self.now(ticket))),
+            PROBE => {
+                if let Some(tally) = self.tally() {
+                    slow = tally.is_slow(since, || self.now(ticket));
+                    if same_epoch && matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                }
+            }
             _ => {}
         }
         self.step(|machine, cx, _, events| {
             let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, machine.seq());
+            let ticket = word::to_ticket(ticket, present(machine));
             machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
             cx.rules().learns_quota()
         })
@@ -169,7 +183,7 @@ impl Slot {
     pub(crate) fn answered(&self, ticket: u64) -> bool {
         self.may_count(ticket)
             && self.step(|machine, cx, _, _| {
-                machine.answered(word::to_ticket(ticket, machine.seq()));
+                machine.answered(word::to_ticket(ticket, present(machine)));
                 cx.rules().learns_quota()
             })
     }
@@ -178,7 +192,7 @@ impl Slot {
     #[cfg(feature = "http")]
     pub(crate) fn ends_after_answer(&self, ticket: u64) {
         if self.may_count(ticket) {
-            self.step(|machine, _, _, _| machine.ends_after_answer(word::to_ticket(ticket, machine.seq())));
+            self.step(|machine, _, _, _| machine.ends_after_answer(word::to_ticket(ticket, present(machine))));
         }
     }
 
@@ -248,4 +262,9 @@ impl Slot {
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
+}
+
+/// What it takes to read a packed ticket.
+fn present(machine: &Machine) -> Present {
+    Present { epoch: machine.epoch(), seq: machine.seq(), next_watched: machine.next_watched() }
 }

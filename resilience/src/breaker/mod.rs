@@ -2,12 +2,16 @@
 
 mod builder;
 mod gate;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;
 mod slot;
 mod snapshot;
-mod sync;
+#[cfg(test)]
+mod success_counts;
+pub(crate) mod sync;
 mod tally;
 mod waiting;
 #[cfg(feature = "tokio")]
@@ -19,6 +23,8 @@ pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
 pub use snapshot::{QuotaSnapshot, Snapshot, State};
 
+#[cfg(feature = "http")]
+pub(crate) use permit::BodyPermit;
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
@@ -32,6 +38,7 @@ use setup::Setup;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tally::Tally;
 
 /// A circuit breaker with a failure window and growing cool-downs: the handle to one upstream's state.
 ///
@@ -158,7 +165,7 @@ impl Breaker {
     /// The breaker's name.
     #[must_use]
     pub fn name(&self) -> Arc<str> {
-        self.slot.name()
+        self.slot.read(|cell, _| Arc::clone(&cell.setup.name))
     }
 
     /// The policy in force.
@@ -191,7 +198,14 @@ impl Breaker {
     /// Where the breaker stands. Changes nothing.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        self.slot.read(|cell, cx| Snapshot::of(cell.machine.view(cx), &cell.setup.name, cx.now()))
+        let successes = self.slot.tally().and_then(Tally::successes);
+        self.slot.read(|cell, cx| {
+            let mut view = cell.machine.view(cx);
+            // The machine hands on those of before a restart.
+            let before = view.counts.successes.unwrap_or(0);
+            view.counts.successes = successes.map(|counted| counted.saturating_add(before));
+            Snapshot::of(view, &cell.setup.name, cx.now())
+        })
     }
 
     /// Refuses every call until told otherwise; nothing is recorded meanwhile.
@@ -256,8 +270,8 @@ impl Breaker {
     pub fn set_policy(&self, policy: Policy) -> Result<(), PolicyError> {
         let rules = Rules::new(policy)?;
         let old = self.slot.step_cell(|cell, now, salt, events| {
-            self.slot.prepare_tally(&rules);
             let setup = Arc::new(Setup { rules, ..Setup::clone(&cell.setup) });
+            self.slot.prepare_tally(&setup);
             let old = std::mem::replace(&mut cell.setup, setup);
             let cx = Context::new(&cell.setup.rules, now).salted(salt);
             cell.machine.change_rules(&old.rules, &cx, events);

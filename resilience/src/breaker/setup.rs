@@ -12,6 +12,7 @@ pub(crate) struct Setup {
     pub(super) name: Arc<str>,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
+    pub(super) counts_successes: bool,
     /// Where services wait for a change; made with the first that does.
     pub(super) room: Option<Arc<WaitingRoom>>,
 }
@@ -21,7 +22,7 @@ pub(super) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, room: None }
+        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, counts_successes: false, room: None }
     }
 
     /// The default rules, shared by all breakers that were told nothing.
@@ -32,6 +33,11 @@ impl Setup {
 
     pub(super) fn now(&self) -> Instant {
         self.clock.as_ref().map_or_else(clock::exact, |clock| clock.now())
+    }
+
+    /// Whether every call is counted, not only the failures.
+    pub(super) fn counts_calls(&self) -> bool {
+        self.counts_successes || self.rules.counts_calls()
     }
 
     pub(super) fn has_own_clock(&self) -> bool {

@@ -4,7 +4,7 @@
 //! call would put a write to a shared line on the healthy path. So slots are never freed, only used again: `&'static
 //! Slot` is always good to read. The epoch of a slot never goes back, also when it changes its owner; a permit names
 //! slot and epoch, and the outcome of another epoch changes nothing. A permit that outlives its breaker is therefore
-//! just one more late outcome.
+//! one more late outcome, which the next owner does not even count.
 //!
 //! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
 
@@ -90,7 +90,12 @@ impl Slot {
         cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
         cell.setup = setup;
         slot.forget_told();
-        slot.prepare_tally(&cell.setup.rules);
+        slot.prepare_tally(&cell.setup);
+        if let Some(tally) = slot.tally() {
+            // Nor are the calls that it counted.
+            tally.clear();
+            tally.forget_successes();
+        }
         slot.publish(&cell);
         drop(cell);
         slot
@@ -130,6 +135,7 @@ impl Slot {
         cell.machine = Machine::with_epoch(&idle.rules, epoch);
         // Observers and clocks are the user's; they are dropped outside the lock.
         let old = std::mem::replace(&mut cell.setup, idle);
+        self.forget_told();
         self.publish(&cell);
         drop(cell);
         drop(old);
@@ -165,10 +171,10 @@ impl Slot {
         let mut cell = lock(&self.cell);
         // Under the lock, so that no step is older than the one before it.
         let now = cell.setup.now();
-        let before = cell.machine.epoch();
+        let before = cell.machine.forgotten();
         let result = step(&mut cell, now, self.salt(), &mut events);
-        if cell.machine.epoch() != before && cell.machine.is_closed() {
-            // A trip clears what was counted; a new spell of closed starts clean.
+        if cell.machine.forgotten() != before {
+            // Together with the failures goes what was counted.
             if let Some(tally) = self.tally() {
                 tally.clear();
             }
@@ -213,11 +219,6 @@ impl Slot {
         }
     }
 
-    /// The owner's name.
-    pub(super) fn name(&self) -> Arc<str> {
-        self.read(|cell, _| Arc::clone(&cell.setup.name))
-    }
-
     /// Publishes what refusals tell; under the lock.
     pub(super) fn tell(&self, machine: &Machine, rules: &Rules) {
         let Some(told) = told(machine, rules) else { return };
@@ -237,19 +238,24 @@ impl Slot {
         self.tally.get().copied()
     }
 
-    /// Makes sure that there is a tally if the rules want one, and that it counts by them.
-    pub(super) fn prepare_tally(&self, rules: &Rules) {
-        if rules.counts_calls() {
+    /// Makes sure that there is a tally if one is wanted, and that it counts by the rules.
+    pub(super) fn prepare_tally(&self, setup: &Setup) {
+        if setup.counts_calls() {
             self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
-            tally.set(rules);
+            tally.set(&setup.rules, setup.counts_successes);
         }
+    }
+
+    #[inline]
+    pub(super) fn until(&self) -> Instant {
+        Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
     pub(super) fn told(&self) -> Told {
         Told {
-            until: Instant::from_nanos(self.until.load(Ordering::Acquire)),
+            until: self.until(),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
             edition: self.edition.load(Ordering::Acquire),
@@ -262,7 +268,7 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
     let (overlay, expires) = machine.overlay();
     if overlay == Overlay::ForcedOpen {
         let level = machine.raw_level();
-        return Some(Told::forced(expires, rules.cool_down(level), level));
+        return Some(Told::forced(machine.since(), expires, rules.cool_down(level), level));
     }
     machine.standing_trip().map(Told::of)
 }
@@ -279,7 +285,7 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::Automatic | Overlay::Shadow
             if machine.is_closed() && expires.is_none() && !setup.rules.watches_every_call() =>
         {
-            match (setup.rules.counts_calls(), machine.has_failures(&setup.rules)) {
+            match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
                 (false, false) => QUIET,
                 (false, true) => NOISY,
                 (true, false) => COUNTED,

@@ -182,3 +182,89 @@ impl fmt::Debug for Seat {
         f.debug_struct("Seat").field("breaker", breaker).field("place", place).field("refusing", refusing).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn waker() -> (Arc<Woken>, Waker) {
+        let woken = Arc::new(Woken::default());
+        (Arc::clone(&woken), Waker::from(woken))
+    }
+
+    fn times(woken: &Woken) -> usize {
+        woken.0.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_seat_is_no_larger_than_a_handle_and_a_flag() {
+        assert_eq!(size_of::<Seat>(), size_of::<(Breaker, bool)>());
+    }
+
+    #[test]
+    fn each_is_woken_once_by_what_makes_untrue_what_it_found() {
+        let breaker = Breaker::new();
+        let (mut admitted, mut refused) = (Seat::new(breaker.clone()), Seat::new(breaker.clone()));
+        let ((first, admitted_waker), (second, refused_waker)) = (waker(), waker());
+        admitted.wait(&admitted_waker, false);
+        // Found out of date: the next step tells, whatever it is.
+        refused.wait(&refused_waker, true);
+        breaker.try_acquire().unwrap().failure();
+        assert_eq!((times(&first), times(&second)), (0, 1));
+        refused.wait(&refused_waker, true);
+        breaker.force_open();
+        assert_eq!((times(&first), times(&second)), (1, 2));
+        breaker.reset();
+        assert_eq!((times(&first), times(&second)), (1, 2));
+    }
+
+    #[test]
+    fn who_waits_twice_or_with_another_waker_has_one_place() {
+        let breaker = Breaker::new();
+        let mut seat = Seat::new(breaker.clone());
+        let ((first, old), (second, new)) = (waker(), waker());
+        seat.wait(&old, false);
+        seat.wait(&new, false);
+        breaker.force_open();
+        assert_eq!((times(&first), times(&second)), (0, 1));
+        drop((seat, old, new));
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1));
+    }
+
+    #[test]
+    fn a_place_that_was_given_up_is_taken_by_the_next_and_wakes_nobody_else() {
+        let breaker = Breaker::new();
+        let (mut one, mut two) = (Seat::new(breaker.clone()), Seat::new(breaker.clone()));
+        let ((first, one_waker), (second, two_waker), (third, three_waker)) = (waker(), waker(), waker());
+        one.wait(&one_waker, false);
+        two.wait(&two_waker, false);
+        drop(one);
+        let mut three = Seat::new(breaker.clone());
+        three.wait(&three_waker, false);
+        assert_eq!(three.place, 1);
+        breaker.force_open();
+        assert_eq!((times(&first), times(&second), times(&third)), (0, 1, 1));
+    }
+
+    #[test]
+    fn those_who_do_not_keep_it_alive_are_woken_by_its_end() {
+        let breaker = Breaker::new();
+        let room = breaker.slot().waiting_room();
+        let (woken, waker) = waker();
+        room.wait(0, waker, false);
+        drop(breaker);
+        drop(room);
+        assert_eq!(times(&woken), 1);
+    }
+}

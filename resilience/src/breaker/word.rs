@@ -32,6 +32,8 @@ pub(super) const UNTRACKED: u64 = GUARDED | FREE;
 pub(super) const CALL: u64 = GUARDED | NOISY;
 pub(super) const COUNTED_CALL: u64 = GUARDED | COUNTED;
 pub(super) const COUNTED_NOISY_CALL: u64 = GUARDED | COUNTED_NOISY;
+/// Ticket: a call under a rule that watches every call.
+pub(super) const WATCHED: u64 = 3;
 /// Ticket: a probe.
 pub(super) const PROBE: u64 = GUARDED | 3;
 /// Ticket: it has been given back.
@@ -47,6 +49,7 @@ const ARGUMENT_SHIFT: u32 = 5;
 const ARGUMENT_BITS: u32 = 24;
 const ARGUMENT_MASK: u64 = (1 << ARGUMENT_BITS) - 1;
 const EPOCH_SHIFT: u32 = ARGUMENT_SHIFT + ARGUMENT_BITS;
+const EPOCH_MASK: u64 = u64::MAX >> EPOCH_SHIFT;
 
 #[inline]
 pub(super) const fn tag(word: u64) -> u64 {
@@ -62,7 +65,7 @@ pub(super) const fn admits_all(gate: u64) -> bool {
 /// Whether the ticket is an ordinary call's that has to be looked at.
 #[inline]
 pub(super) const fn is_call(ticket: u64) -> bool {
-    matches!(tag(ticket), CALL | COUNTED_CALL | COUNTED_NOISY_CALL)
+    matches!(tag(ticket), CALL | COUNTED_CALL | COUNTED_NOISY_CALL | WATCHED)
 }
 
 #[inline]
@@ -83,7 +86,8 @@ pub(super) const fn epoch(word: u64) -> u64 {
     word >> EPOCH_SHIFT
 }
 
-/// 35 bits of epoch: a breaker that changes its phase a thousand times a second fills them in a year of that.
+/// 35 bits of epoch are packed: a breaker that changes its phase a thousand times a second begins anew after a year of
+/// that, and a call that outlives a year of it may be taken for one of its own epoch.
 #[inline]
 pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
     tag | (argument as u64 & ARGUMENT_MASK) << ARGUMENT_SHIFT | epoch << EPOCH_SHIFT
@@ -93,19 +97,37 @@ pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
 pub(super) fn of_ticket(ticket: Ticket) -> u64 {
     match ticket {
         Ticket::Call { epoch, seen } => pack(CALL, seen, epoch),
+        // The lower bits are packed.
+        #[allow(clippy::cast_possible_truncation)]
+        Ticket::Watched { epoch, number } => pack(WATCHED, number as u32, epoch),
         Ticket::Probe { epoch, number } => pack(PROBE, number, epoch),
         Ticket::Untracked => pack(UNTRACKED, 0, 0),
     }
 }
 
-/// The ticket that a packed one stands for, given the machine's present sequence number.
+/// Where the machine is now: what the packed numbers are restored by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    pub(super) epoch: u64,
+    /// The sequence number of the newest failure.
+    pub(super) seq: u32,
+    /// The number of the next watched call.
+    pub(super) next_watched: u64,
+}
+
+/// The ticket that a packed one stands for.
 ///
-/// Only 24 bits of the number are packed. The rest is restored as if fewer than 2^24 failures had been recorded since;
-/// a call that outlives more of them than that (without a trip in between) is taken for a younger one.
-pub(super) fn to_ticket(word: u64, seq: u32) -> Ticket {
-    let epoch = epoch(word);
+/// Only 24 bits of a number are packed. The rest is restored as if fewer than 2^24 had been given out since; a call that
+/// outlives more of them than that (without a trip in between) is taken for a younger one.
+pub(super) fn to_ticket(word: u64, present: Present) -> Ticket {
+    let Present { epoch: now, seq, next_watched } = present;
+    let epoch = now.wrapping_sub(now.wrapping_sub(epoch(word)) & EPOCH_MASK);
     match tag(word) {
         PROBE => Ticket::Probe { epoch, number: argument(word) },
+        WATCHED => {
+            let newer = next_watched.wrapping_sub(u64::from(argument(word))) & ARGUMENT_MASK;
+            Ticket::Watched { epoch, number: next_watched.wrapping_sub(newer) }
+        }
         QUIET | CALL | COUNTED_CALL | COUNTED_NOISY_CALL => {
             #[allow(clippy::cast_possible_truncation)]
             let newer = seq.wrapping_sub(argument(word)) & ARGUMENT_MASK as u32;
@@ -121,21 +143,27 @@ mod tests {
 
     #[test]
     fn a_ticket_comes_back_as_it_was_packed() {
-        for seq in [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX] {
-            for behind in [0, 1, 1000, (1 << 24) - 1] {
-                let ticket = Ticket::Call { epoch: 77, seen: seq.wrapping_sub(behind) };
-                assert_eq!(to_ticket(of_ticket(ticket), seq), ticket);
+        let numbers = [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX];
+        let epochs = [77, (1 << 35) - 1, 1 << 35, (1 << 35) + 5, 1 << 50];
+        for (seq, epoch) in numbers.into_iter().flat_map(|seq| epochs.map(|epoch| (seq, epoch))) {
+            let next_watched = u64::from(seq) << 8 | 1;
+            let present = Present { epoch, seq, next_watched };
+            for behind in [0, 1, 5] {
+                let past = epoch - behind;
+                let call = Ticket::Call { epoch: past, seen: seq.wrapping_sub((1 << 24) - 1) };
+                let watched = Ticket::Watched { epoch: past, number: next_watched - 1 };
+                let probe = Ticket::Probe { epoch: past, number: (1 << 24) - 1 };
+                for ticket in [call, watched, probe, Ticket::Untracked] {
+                    assert_eq!(to_ticket(of_ticket(ticket), present), ticket);
+                }
             }
         }
-        let probe = Ticket::Probe { epoch: (1 << 35) - 1, number: (1 << 24) - 1 };
-        assert_eq!(to_ticket(of_ticket(probe), 9), probe);
-        assert_eq!(to_ticket(of_ticket(Ticket::Untracked), 9), Ticket::Untracked);
     }
 
     #[test]
     fn no_ticket_that_has_to_be_looked_at_equals_a_gate() {
         let gates = [QUIET, FREE, NOISY, COUNTED, COUNTED_NOISY, OPEN, LOCKED];
-        let tickets = [UNTRACKED, CALL, COUNTED_CALL, COUNTED_NOISY_CALL, PROBE, NONE];
+        let tickets = [UNTRACKED, CALL, COUNTED_CALL, COUNTED_NOISY_CALL, WATCHED, PROBE, NONE];
         for ticket in tickets {
             assert!(!gates.contains(&ticket));
             assert_eq!(tickets.iter().filter(|other| **other == ticket).count(), 1);

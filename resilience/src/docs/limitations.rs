@@ -21,3 +21,4 @@
 //!   to wait.
 //! - **Observers run on the thread of a call.** Outside any lock, but one that blocks delays the call that delivers.
 //!   For slow work take a subscription to a task of your own.
+#![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there

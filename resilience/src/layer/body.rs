@@ -1,4 +1,5 @@
-use crate::breaker::CallPermit;
+#[cfg(feature = "http")]
+use crate::breaker::BodyPermit;
 use std::fmt;
 
 /// The permit of a call whose answer is judged at the end of its body: carried by the body, told how it ends.
@@ -7,21 +8,25 @@ use std::fmt;
 /// that has hung for longer than `abandon_after` is a failure.
 #[must_use = "a watch that is dropped at once gives the call up"]
 pub struct Watch {
-    permit: CallPermit,
+    #[cfg(feature = "http")]
+    permit: BodyPermit,
     #[cfg(feature = "http")]
     end: crate::classify::AtEnd,
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("permit", &self.permit).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Watch");
+        #[cfg(feature = "http")]
+        debug.field("permit", &self.permit);
+        debug.finish_non_exhaustive()
     }
 }
 
 #[cfg(feature = "http")]
 mod http_body_impl {
     use super::Watch;
-    use crate::breaker::CallPermit;
+    use crate::breaker::BodyPermit;
     use crate::classify::{AtEnd, EndOfBody};
     use bytes::Bytes;
     use http::HeaderMap;
@@ -32,32 +37,18 @@ mod http_body_impl {
     use std::task::{Context, Poll};
 
     impl Watch {
-        /// The permit is one whose call was [answered](CallPermit::answered).
-        pub(in crate::layer) fn new(permit: CallPermit, end: AtEnd) -> Self {
+        pub(in crate::layer) fn new(permit: BodyPermit, end: AtEnd) -> Self {
             Self { permit, end }
         }
 
         /// The body came to its end, with trailers if it had any.
         pub fn complete(mut self, trailers: Option<&HeaderMap>) {
-            self.judge(EndOfBody::Complete(trailers));
+            self.permit.record(self.end.judge(EndOfBody::Complete(trailers)));
         }
 
         /// The body broke off with an error.
         pub fn failed(mut self) {
-            self.judge(EndOfBody::Failed);
-        }
-
-        fn judge(&mut self, end: EndOfBody<'_>) {
-            let verdict = self.end.judge(end);
-            self.permit.ends_after_answer();
-            self.permit.record(verdict);
-        }
-    }
-
-    impl Drop for Watch {
-        fn drop(&mut self) {
-            // Nothing, if it was judged: a permit is spent once.
-            self.permit.ends_after_answer();
+            self.permit.record(self.end.judge(EndOfBody::Failed));
         }
     }
 

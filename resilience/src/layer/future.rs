@@ -72,10 +72,11 @@ where
                 #[cfg(feature = "http")]
                 if R::WATCHES_BODY && !matches!(verdict, Verdict::Failure(_)) {
                     if let Some(end) = this.classify.at_end(&response) {
-                        if permit.answered() {
+                        let (body, learns) = permit.take();
+                        if learns {
                             learn(permit, this.classify, Ok::<_, &E>(&response));
                         }
-                        let watch = Watch::new(permit.take(), end);
+                        let watch = Watch::new(body, end);
                         return Poll::Ready(Ok(this.respond.pass_watched(response, watch)));
                     }
                 }

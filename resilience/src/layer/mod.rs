@@ -5,6 +5,8 @@
 //! - While calls would be refused the service is ready at once, and the inner service is not polled: a stuck inner
 //!   service delays no refusal, and a call that is known to be refused takes none of its slots. The call that follows is
 //!   refused whatever has happened since, because an inner service that was not polled ready must not be called.
+//! - A service that waits for its inner one is woken when the breaker trips or an operator opens it, and refuses then.
+//!   (What time alone brings about, such as a stall, is seen when the next call comes.)
 //! - Whether a call is admitted is decided in `call`; being ready reserves nothing.
 //! - The service is 16 bytes larger than the inner one, its future 24; nothing is boxed, and nothing is cloned that the
 //!   inner service does not ask for.

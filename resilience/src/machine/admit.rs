@@ -1,8 +1,8 @@
 //! Who is admitted, and why not.
 
-use super::core::{Context, Machine, Rest, State, Ticket};
+use super::core::{Machine, Rest, State};
 use super::half_open::{HalfOpen, NoProbe};
-use super::{Event, Overlay, Reason, Refusal, Trip};
+use super::{Context, Event, Overlay, Reason, Refusal, Ticket, Trip};
 use crate::clock::Instant;
 use std::time::Duration;
 
@@ -25,13 +25,25 @@ impl Machine {
         }
     }
 
+    /// Turns a call away that cannot be made whatever the machine says; why it would have been refused, if it would.
+    pub(crate) fn turn_away(&mut self, cx: &Context<'_>, may_probe: bool, fx: &mut Vec<Event>) -> Option<Refusal> {
+        self.settle(cx, fx);
+        let refusal = self.refuses(cx, may_probe);
+        self.saw(cx, may_probe);
+        refusal
+    }
+
+    fn saw(&mut self, cx: &Context<'_>, may_probe: bool) {
+        if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
+            half_open.saw_eligible(cx.now);
+        }
+    }
+
     /// Asks everything before it takes anything: a call that the quota refuses takes no probe's slot, and one that the
     /// phase refuses takes no token.
     fn admit_by_state(&mut self, cx: &Context<'_>, may_probe: bool) -> Result<Ticket, Refusal> {
         let (epoch, seen) = (self.epoch, self.seq);
-        if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
-            half_open.saw_eligible(cx.now);
-        }
+        self.saw(cx, may_probe);
         if let Some(refusal) = self.refused_by_state(cx, may_probe) {
             return Err(refusal);
         }
@@ -42,8 +54,8 @@ impl Machine {
         match &mut rest.state {
             // Open refuses, so it is closed.
             State::Closed | State::Open => {
-                if let Some(stall) = &mut rest.stall {
-                    stall.admitted(cx.now, cx.rules.stalled);
+                if let (Some(stall), true) = (&mut rest.stall, cx.rules.watches_stalls()) {
+                    return Ok(Ticket::Watched { epoch, number: stall.admit(cx.now, seen) });
                 }
                 Ok(Ticket::Call { epoch, seen })
             }

@@ -1,98 +1,13 @@
 use super::half_open::{Due, HalfOpen};
+use super::input::{Command, Context};
 use super::log::FailureLog;
 use super::outcome::Cause;
 use super::quota::QuotaGuard;
 use super::stall::StallWatch;
-use super::{Counts, Event, EventKind, Overlay, Rule, Tally, Trip};
-use crate::Verdict;
+use super::{Counts, Event, EventKind, Overlay, Rule, Trip};
 use crate::clock::Instant;
 use crate::policy::Rules;
 use std::collections::VecDeque;
-
-/// What a step of the machine is told besides its input: the rules and the time.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    pub(super) rules: &'a Rules,
-    pub(super) now: Instant,
-    pub(super) salt: u64,
-}
-
-impl<'a> Context<'a> {
-    /// A step under these rules at this instant.
-    #[must_use]
-    pub const fn new(rules: &'a Rules, now: Instant) -> Self {
-        Self { rules, now, salt: 0 }
-    }
-
-    /// With a salt for the jitter. It has to be the same at each step of one machine, and should differ from one
-    /// machine to the next, or a fleet of them would probe in step.
-    #[must_use]
-    pub const fn salted(self, salt: u64) -> Self {
-        Self { salt, ..self }
-    }
-
-    pub(crate) const fn rules(&self) -> &'a Rules {
-        self.rules
-    }
-
-    /// The instant of the step.
-    #[must_use]
-    pub const fn now(&self) -> Instant {
-        self.now
-    }
-}
-
-/// What an admitted call holds: it names the epoch of the admission, and comes back exactly once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ticket {
-    /// An ordinary call.
-    Call {
-        /// Of the admission.
-        epoch: u64,
-        /// How many failures had been recorded when it was admitted; wraps.
-        seen: u32,
-    },
-    /// A probe.
-    Probe {
-        /// Of the admission.
-        epoch: u64,
-        /// Its number in this spell of half-open.
-        number: u32,
-    },
-    /// A call whose outcome does not matter: admitted under a forced overlay, or by shadow mode in place of a refusal.
-    Untracked,
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// What it says about the upstream.
-    pub verdict: Verdict,
-    /// Whether it took longer than the slow-call rule allows.
-    pub slow: bool,
-    /// Whether it came to an end at all; a call that was given up is no answer to anybody.
-    pub answered: bool,
-    /// The calls of the sliding windows, this one included.
-    pub tally: Tally,
-}
-
-impl Report {
-    /// A call that ended with this verdict, not slowly.
-    #[must_use]
-    pub const fn new(verdict: Verdict) -> Self {
-        let tally = Tally { rate_calls: 0, rate_failures: 0, slow_calls: 0, slow: 0 };
-        Self { verdict, slow: false, answered: true, tally }
-    }
-}
-
-/// What an operator tells the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Lays an overlay over the phase ([`Overlay::Automatic`]: lifts it), until an instant or until told otherwise.
-    Overlay(Overlay, Option<Instant>),
-    /// Back to closed at level zero, without an overlay.
-    Reset,
-}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum State {
@@ -106,8 +21,12 @@ pub(super) enum State {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Rest {
     pub(super) state: State,
+    /// The machine's first epoch: what was admitted before it was admitted by somebody else, in the same place.
+    pub(super) born: u64,
     /// The last change of state or overlay.
     pub(super) since: Instant,
+    /// When the present rules were put in force, if they are not the first.
+    pub(super) ruled_since: Instant,
     /// The last trip. Its deadline is that of the open state.
     pub(super) trip: Option<Trip>,
     pub(super) level: u32,
@@ -119,6 +38,7 @@ pub(super) struct Rest {
     pub(super) stall: Option<StallWatch>,
     pub(super) quota: Option<QuotaGuard>,
     pub(super) counts: Counts,
+    pub(super) forgotten: u64,
 }
 
 /// The breaker's state: see the [module](self::super).
@@ -170,13 +90,28 @@ impl Machine {
         self.seq
     }
 
+    /// The number of the next watched call.
+    pub(crate) fn next_watched(&self) -> u64 {
+        self.rest.as_ref().and_then(|rest| rest.stall.as_ref()).map_or(0, StallWatch::next)
+    }
+
     /// Whether a success could clear something.
     pub(crate) fn has_failures(&self, rules: &Rules) -> bool {
-        self.seq != self.cleared && (self.log.len() > 0 && !rules.keep || rules.policy().in_a_row.is_some())
+        self.log.len() > 0 && !rules.keep || self.seq != self.cleared && rules.policy().in_a_row.is_some()
+    }
+
+    /// How often the evidence gathered while closed was cleared: so is what is counted outside.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.rest.as_ref().map_or(0, |rest| rest.forgotten)
     }
 
     pub(crate) fn overlay(&self) -> (Overlay, Option<Instant>) {
         self.rest.as_ref().map_or((Overlay::Automatic, None), |rest| (rest.overlay, rest.overlay_until))
+    }
+
+    /// The last change of state or overlay.
+    pub(crate) fn since(&self) -> Instant {
+        self.rest.as_ref().map_or(Instant::default(), |rest| rest.since)
     }
 
     /// The last trip, if it has not been recovered from.
@@ -247,6 +182,7 @@ impl Machine {
             }
             State::HalfOpen(half_open) => half_open.due(cx.rules, cx.now).map(|(at, due)| (at, Step::Probes(due))),
         };
+        let step = step.map(|(at, step)| (at.max(rest.ruled_since), step));
         [lift, step].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -282,12 +218,13 @@ impl Machine {
                 }
             }
             Command::Reset => {
-                self.epoch += 1;
+                self.begin_epoch();
                 self.forget_failures();
                 let rest = self.rest_mut();
+                let Rest { counts, born, forgotten, .. } = *rest;
                 // What the upstream takes is no matter of its health: the quota goes on.
-                let (counts, quota) = (rest.counts, rest.quota.take());
-                self.rest = Some(Box::new(Rest { since: cx.now, counts, quota, ..Rest::default() }));
+                let quota = rest.quota.take();
+                self.rest = Some(Box::new(Rest { since: cx.now, counts, born, forgotten, quota, ..Rest::default() }));
                 self.watch_stalls(cx.rules);
                 self.tell(fx, cx.now, EventKind::Reset);
             }
@@ -295,23 +232,23 @@ impl Machine {
     }
 
     fn lay(&mut self, cx: &Context<'_>, at: Instant, to: Overlay, until: Option<Instant>, fx: &mut Vec<Event>) {
-        self.epoch += 1;
+        self.begin_epoch();
         let level = self.level(&Context { now: at, ..*cx });
         let from = self.overlay().0;
-        if from.is_forced() || to.is_forced() {
+        let forced = from.is_forced() || to.is_forced();
+        if forced {
             // Closed starts clean when a forced overlay ends, so what it held before is of no more use.
             self.forget_failures();
         }
         let rest = self.rest_mut();
-        if from.is_forced() || to.is_forced() {
+        if forced {
             rest.hints.clear();
+            // The count of time spent closed starts anew; what was earned so far is kept.
+            (rest.level, rest.since) = (level, at);
         }
         if let State::HalfOpen(half_open) = &mut rest.state {
             *half_open = HalfOpen::begin(at, half_open.cool_down, cx.rules);
         }
-        // The count of time spent closed starts anew; what was earned so far is kept.
-        rest.level = level;
-        rest.since = at;
         (rest.overlay, rest.overlay_until) = (to, until);
         if matches!(rest.state, State::Closed) {
             self.watch_stalls(cx.rules);
@@ -327,17 +264,30 @@ impl Machine {
 
     /// Puts new rules in force; `cx` carries them. What is open stays open, its deadline clamped to the new maximum.
     pub fn change_rules(&mut self, old: &Rules, cx: &Context<'_>, fx: &mut Vec<Event>) {
-        self.settle(&Context { rules: old, ..*cx }, fx);
+        let before = Context { rules: old, ..*cx };
+        self.settle(&before, fx);
+        let level = self.level(&before);
+        if old.policy().in_a_row.is_none() {
+            // Nobody counted a run so far.
+            self.cleared = self.seq;
+        }
         self.log.resize(cx.rules.log);
         self.forget_hints();
-        if cx.rules.watches_stalls() != old.watches_stalls() && self.is_closed() {
-            self.watch_stalls(cx.rules);
+        if cx.rules.watches_stalls() && !old.watches_stalls() {
+            // Those who are still out from the last time it was watched come back to the same watch.
+            self.rest_mut().stall.get_or_insert_default();
         }
         self.watch_quota(cx.rules, cx.now);
         if let Some(rest) = self.rest.as_deref_mut() {
             if let (State::Open, Some(trip)) = (&rest.state, &mut rest.trip) {
                 trip.until = trip.until.min(cx.now.plus(cx.rules.longest_open(trip.hinted)));
             }
+            if old.forgive_each() != cx.rules.forgive_each() && matches!(rest.state, State::Closed) {
+                // What was forgiven so far stays forgiven; the new way counts from now.
+                (rest.level, rest.since) = (level, cx.now);
+            }
+            // Nothing that the new rules bring about is dated earlier than them.
+            rest.ruled_since = cx.now;
         }
         self.tell(fx, cx.now, EventKind::PolicyChanged);
     }
@@ -354,6 +304,7 @@ impl Machine {
         }
     }
 
+    /// Begins to watch, if the rules want that; whoever is out comes back to another epoch.
     fn watch_stalls(&mut self, rules: &Rules) {
         if rules.watches_stalls() {
             self.rest_mut().stall = Some(StallWatch::default());
@@ -362,9 +313,11 @@ impl Machine {
         }
     }
 
+    /// All evidence gathered while closed: a trip clears it, a forced overlay, an operator's reset.
     pub(super) fn forget_failures(&mut self) {
         self.log.clear();
         self.cleared = self.seq;
+        self.rest_mut().forgotten += 1;
     }
 
     /// Drops the hints of failures that have left the log.
@@ -378,13 +331,23 @@ impl Machine {
     }
 
     pub(super) fn rest_mut(&mut self) -> &mut Rest {
-        let counts = self.first_counts();
-        self.rest.get_or_insert_with(|| Box::new(Rest { counts, ..Rest::default() }))
+        let (counts, born) = (self.first_counts(), self.epoch);
+        self.rest.get_or_insert_with(|| Box::new(Rest { counts, born, ..Rest::default() }))
+    }
+
+    pub(super) fn begin_epoch(&mut self) {
+        // So that it is known in which one the machine began.
+        self.rest_mut();
+        self.epoch += 1;
     }
 
     /// What has been counted by a machine that was always well: the sequence numbers have not wrapped.
     pub(super) fn first_counts(&self) -> Counts {
         Counts { failures: u64::from(self.seq), ..Counts::default() }
+    }
+
+    pub(super) fn stall_mut(&mut self) -> Option<&mut StallWatch> {
+        self.rest.as_deref_mut()?.stall.as_mut()
     }
 
     pub(super) fn state_mut(&mut self) -> Option<&mut State> {

@@ -35,6 +35,7 @@ mod admit;
 mod core;
 mod event;
 mod half_open;
+mod input;
 mod log;
 mod outcome;
 mod quota;
@@ -43,8 +44,9 @@ mod stall;
 mod trip;
 mod view;
 
-pub use self::core::{Command, Context, Machine, Report, Ticket};
+pub use self::core::Machine;
 pub use event::{Event, EventKind};
+pub use input::{Command, Context, Report, Ticket};
 #[cfg(feature = "retry")]
 pub(crate) use outcome::mix;
 pub use quota::QuotaLeft;

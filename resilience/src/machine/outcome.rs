@@ -1,7 +1,7 @@
 //! What outcomes do: they are recorded, and may trip.
 
-use super::core::{Context, Machine, Report, State, Ticket};
-use super::{Event, EventKind, Rule, Tally, Trip};
+use super::core::{Machine, State};
+use super::{Context, Event, EventKind, Report, Rule, Tally, Ticket, Trip};
 use crate::clock::{Instant, nanos};
 use crate::{Hint, Verdict};
 
@@ -12,24 +12,36 @@ impl Machine {
         self.answered(ticket);
         match ticket {
             Ticket::Untracked => {}
-            Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. } if epoch != self.epoch => self.count_late(),
-            Ticket::Call { seen, .. } => self.record_call(cx, seen, report, fx),
+            Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } | Ticket::Probe { epoch, .. }
+                if epoch != self.epoch =>
+            {
+                self.count_late(epoch);
+            }
+            Ticket::Call { seen, .. } => {
+                // Admitted before calls were watched, and yet an answer to somebody.
+                if let (Some(stall), true) = (self.stall_mut(), report.is_answer()) {
+                    stall.answer();
+                }
+                self.record_call(cx, seen, report, fx);
+            }
+            Ticket::Watched { number, .. } => {
+                let answered = report.is_answer();
+                if let Some(seen) = self.stall_mut().and_then(|stall| stall.take_back(number, answered)) {
+                    self.record_call(cx, seen, report, fx);
+                }
+            }
             Ticket::Probe { number, .. } => self.record_probe(cx, number, report, fx),
         }
     }
 
-    pub(crate) fn count_late(&mut self) {
-        self.rest_mut().counts.late += 1;
+    fn count_late(&mut self, epoch: u64) {
+        // A machine that does without has always been in its first epoch, so it admitted nothing before.
+        if let Some(rest) = self.rest.as_deref_mut().filter(|rest| epoch >= rest.born) {
+            rest.counts.late += 1;
+        }
     }
 
     fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: Report, fx: &mut Vec<Event>) {
-        if let Some(stall) = self.rest.as_deref_mut().and_then(|rest| rest.stall.as_mut()) {
-            if report.answered && !matches!(report.verdict, Verdict::Ignore | Verdict::Relayed(_)) {
-                stall.answered();
-            } else {
-                stall.gave_up(cx.now);
-            }
-        }
         match report.verdict {
             Verdict::Success => self.clear_up_to(cx, seen),
             // "Come back at once" is no hint.
@@ -47,7 +59,7 @@ impl Machine {
 
     fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: Report, fx: &mut Vec<Event>) {
         let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
-        let Some(returned) = half_open.take_back(number) else { return self.count_late() };
+        let Some(returned) = half_open.take_back(number) else { return self.count_late(self.epoch) };
         let slow = report.slow && cx.rules.policy().slow_calls.is_some();
         let (rule, hint) = match report.verdict {
             Verdict::Ignore => return,
@@ -138,7 +150,7 @@ impl Machine {
 
     pub(super) fn trip(&mut self, cx: &Context<'_>, cause: Cause, not_before: Option<Instant>, fx: &mut Vec<Event>) {
         let rules = cx.rules;
-        self.epoch += 1;
+        self.begin_epoch();
         self.forget_failures();
         let draw = mix(cx.salt ^ self.epoch);
         let level = self.level(&Context { now: cause.at, ..*cx });

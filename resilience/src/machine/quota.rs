@@ -1,6 +1,6 @@
 //! The upstream's limit: a bucket of tokens, and what the server says of its own count.
 
-use super::core::{Context, Machine, Ticket};
+use super::{Context, Machine, Ticket};
 use crate::clock::{Instant, nanos};
 use crate::policy::{Pace, Rules};
 use std::time::Duration;
@@ -166,7 +166,9 @@ impl Machine {
     }
 
     fn count_quota(&mut self, ticket: Ticket, count: impl FnOnce(u32) -> u32) {
-        if let (Ticket::Call { epoch, .. } | Ticket::Probe { epoch, .. }, Some(guard)) = (ticket, self.quota_mut()) {
+        if let (Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } | Ticket::Probe { epoch, .. }, Some(guard)) =
+            (ticket, self.quota_mut())
+        {
             if epoch >= guard.counted_from {
                 guard.out = count(guard.out);
             }

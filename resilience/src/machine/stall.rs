@@ -1,44 +1,60 @@
 use crate::clock::Instant;
 use std::collections::VecDeque;
 
-/// The calls that are out and were admitted after anybody was last answered. Remembers at most as many instants as the
-/// rule counts calls.
+/// A call that is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Call {
+    number: u64,
+    admitted: Instant,
+    /// How many failures had been recorded when it was admitted.
+    seen: u32,
+}
+
+/// The calls that are out, and which of them were admitted after anybody was last answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct StallWatch {
-    /// When the first of them were admitted.
-    admitted: VecDeque<Instant>,
-    /// Calls beyond those.
-    beyond: u32,
+    /// Oldest first: numbers and instants ascend.
+    out: VecDeque<Call>,
+    next: u64,
+    /// The first number since the last answer.
+    unanswered: u64,
 }
 
 impl StallWatch {
-    pub(super) fn admitted(&mut self, now: Instant, wanted: u32) {
-        if self.admitted.len() < wanted as usize {
-            self.admitted.push_back(now);
-        } else {
-            self.beyond = self.beyond.saturating_add(1);
+    /// A call is admitted: its number.
+    pub(super) fn admit(&mut self, now: Instant, seen: u32) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.out.push_back(Call { number, admitted: now, seen });
+        number
+    }
+
+    /// A call came back, with an answer or without: how many failures had been recorded when it was admitted.
+    pub(super) fn take_back(&mut self, number: u64, answered: bool) -> Option<u32> {
+        if answered {
+            self.answer();
         }
+        let index = self.out.binary_search_by_key(&number, |call| call.number).ok()?;
+        self.out.remove(index).map(|call| call.seen)
     }
 
-    /// A call came back with an answer.
-    pub(super) fn answered(&mut self) {
-        self.admitted.clear();
-        self.beyond = 0;
+    /// Somebody was answered.
+    pub(super) fn answer(&mut self) {
+        self.unanswered = self.next;
     }
 
-    /// A call came back without one. Which of them is not known, so the one whose leaving delays the rule most is
-    /// taken to have left: the rule may be late by it, never early.
-    pub(super) fn gave_up(&mut self, now: Instant) {
-        if self.admitted.pop_front().is_some() && self.beyond > 0 {
-            self.beyond -= 1;
-            self.admitted.push_back(now);
-        }
+    /// The number of the next call.
+    pub(super) fn next(&self) -> u64 {
+        self.next
     }
 
-    /// Since when the rule has been met, if so many calls are out for so long; and when the first of them was admitted.
+    /// Since when the rule has been met, if so many calls are out for so long and nobody was answered meanwhile; and
+    /// when the first of them was admitted.
     pub(super) fn due(&self, wanted: u32, for_nanos: u64, now: Instant) -> Option<(Instant, Instant)> {
-        let last = self.admitted.get(wanted.checked_sub(1)? as usize)?.plus(for_nanos);
-        (last <= now).then_some((last, *self.admitted.front()?))
+        let first = self.out.partition_point(|call| call.number < self.unanswered);
+        let last = self.out.get(first.checked_add(wanted.checked_sub(1)? as usize)?)?;
+        let met = last.admitted.plus(for_nanos);
+        (met <= now).then_some((met, self.out.get(first)?.admitted))
     }
 }
 
@@ -59,7 +75,7 @@ mod tests {
     #[test]
     fn three_calls_out_and_nobody_answered_is_a_stall_as_of_the_third() {
         let mut watch = StallWatch::default();
-        [10, 20, 30, 40].into_iter().for_each(|now| watch.admitted(at(now), 3));
+        let _ = [10, 20, 30, 40].map(|now| watch.admit(at(now), 0));
         assert_eq!(due(&watch, 129), None);
         assert_eq!(due(&watch, 500), Some(130));
     }
@@ -67,21 +83,22 @@ mod tests {
     #[test]
     fn an_answer_to_anybody_ends_the_wait_of_all_that_were_out() {
         let mut watch = StallWatch::default();
-        [10, 20, 30, 40].into_iter().for_each(|now| watch.admitted(at(now), 3));
-        watch.answered();
-        [110, 120].into_iter().for_each(|now| watch.admitted(at(now), 3));
+        let first = [10, 20, 30, 40].map(|now| watch.admit(at(now), 7))[0];
+        assert_eq!(watch.take_back(first, true), Some(7));
+        let _ = [110, 120].map(|now| watch.admit(at(now), 0));
         assert_eq!(due(&watch, 1000), None);
-        watch.admitted(at(130), 3);
+        watch.admit(at(130), 0);
         assert_eq!(due(&watch, 1000), Some(230));
     }
 
     #[test]
-    fn a_call_that_was_given_up_no_longer_counts() {
+    fn a_call_that_was_given_up_no_longer_counts_and_no_other_does_in_its_place() {
         let mut watch = StallWatch::default();
-        [10, 20, 30].into_iter().for_each(|now| watch.admitted(at(now), 3));
-        watch.gave_up(at(35));
+        let calls = [10, 20, 30].map(|now| watch.admit(at(now), 0));
+        watch.take_back(calls[1], false);
         assert_eq!(due(&watch, 1000), None);
-        watch.admitted(at(50), 3);
+        watch.admit(at(50), 0);
         assert_eq!(due(&watch, 1000), Some(150));
+        assert_eq!(watch.take_back(calls[1], false), None, "it came back before");
     }
 }

@@ -1,5 +1,5 @@
-use super::core::{Context, Machine, Rest, State};
-use super::{QuotaLeft, Trip};
+use super::core::{Machine, Rest, State};
+use super::{Context, QuotaLeft, Trip};
 use crate::clock::Instant;
 use std::time::Duration;
 
@@ -64,6 +64,9 @@ impl Overlay {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
 pub struct Counts {
+    /// Successes, if the breaker counts them: see [`Builder::count_successes`](crate::Builder::count_successes). A
+    /// machine does not, and hands on what it was given.
+    pub successes: Option<u64>,
     /// Failures recorded, those of probes included.
     pub failures: u64,
     /// Trips, from closed and by failed probes.
@@ -116,7 +119,11 @@ impl Machine {
         let rest = self.rest.as_deref().unwrap_or(&none);
         let phase = match &rest.state {
             State::Closed => Phase::Closed,
-            State::Open => Phase::Open { until: rest.trip.map_or(rest.since, |trip| trip.until) },
+            State::Open => match rest.trip.map_or(rest.since, |trip| trip.until) {
+                // Under a forced overlay nothing is committed, and yet the time passes.
+                until if until <= cx.now => Phase::HalfOpen { stage: 0, in_flight: 0 },
+                until => Phase::Open { until },
+            },
             State::HalfOpen(half_open) => {
                 Phase::HalfOpen { stage: half_open.stage(), in_flight: half_open.in_flight(cx.rules, cx.now) }
             }

@@ -1,10 +1,11 @@
 use super::Observer;
 use super::transitions::Mailbox;
+use crate::breaker::sync::{Mutex, MutexGuard, lock};
 use crate::machine::Event;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// Events that wait while an observer is stuck; older ones make room.
 const MOST_WAITING: usize = 4096;
@@ -71,7 +72,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 }
 

@@ -1,7 +1,8 @@
+use crate::breaker::sync::{Mutex, MutexGuard, lock};
 use crate::machine::Event;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Events that a subscriber has not read yet; older ones make room, and are counted.
@@ -100,6 +101,6 @@ impl Mailbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

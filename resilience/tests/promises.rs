@@ -1,0 +1,168 @@
+//! What the documentation promises and the compiler or the allocator can check: auto traits, sizes, allocations.
+
+use allocation_counter::measure;
+use resilience::classify::ErrorsFail;
+use resilience::clock::Manual;
+use resilience::layer::ResponseFuture;
+use resilience::observe::Transitions;
+use resilience::respond::{AsError, Error};
+use resilience::{Breaker, BreakerLayer, BreakerService, Builder, Permit, Policy, PolicyError, Rejected, Snapshot};
+use std::future::{Future, Ready, ready};
+use std::hint::black_box;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tower::{Layer, Service};
+
+type Answer = Ready<Result<u64, ()>>;
+
+/// An inner service that is always ready; even numbers succeed.
+#[derive(Clone, Debug)]
+struct Inner;
+
+impl Service<u64> for Inner {
+    type Response = u64;
+    type Error = ();
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, number: u64) -> Answer {
+        ready(if number % 2 == 0 { Ok(number) } else { Err(()) })
+    }
+}
+
+fn call(service: &mut BreakerService<Inner>, number: u64) -> Result<u64, Error<()>> {
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(()))));
+    match pin!(service.call(number)).poll(&mut cx) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("the inner service is always ready"),
+    }
+}
+
+/// How often this allocates. Once before, so that what is made once in a process is there.
+fn allocations(mut work: impl FnMut()) -> u64 {
+    work();
+    measure(work).count_total
+}
+
+fn crosses_threads<T: Send + Sync + Unpin + 'static>() {}
+
+fn survives_panics<T: UnwindSafe + RefUnwindSafe>() {}
+
+#[test]
+fn what_users_hold_crosses_threads_and_needs_no_pinning() {
+    crosses_threads::<Breaker>();
+    crosses_threads::<Builder>();
+    crosses_threads::<Permit>();
+    crosses_threads::<Policy>();
+    crosses_threads::<PolicyError>();
+    crosses_threads::<Rejected>();
+    crosses_threads::<Snapshot>();
+    crosses_threads::<Transitions>();
+    crosses_threads::<BreakerLayer>();
+    crosses_threads::<BreakerService<Inner>>();
+    crosses_threads::<ResponseFuture<Answer, ErrorsFail, AsError>>();
+    survives_panics::<Breaker>();
+    survives_panics::<BreakerService<Inner>>();
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn what_users_of_http_hold_crosses_threads_and_needs_no_pinning() {
+    use resilience::classify::{GrpcStatus, HttpStatus};
+    use resilience::layer::{ResponseBody, Watch};
+    use resilience::respond::{GrpcUnavailable, Http503};
+
+    type Body = http_body_util::Full<bytes::Bytes>;
+    type Future = Ready<Result<http::Response<Body>, ()>>;
+    crosses_threads::<BreakerLayer<HttpStatus, Http503>>();
+    crosses_threads::<BreakerLayer<GrpcStatus, GrpcUnavailable>>();
+    crosses_threads::<BreakerService<Inner, HttpStatus, Http503>>();
+    crosses_threads::<ResponseFuture<Future, HttpStatus, Http503>>();
+    crosses_threads::<ResponseBody<Body>>();
+    crosses_threads::<Watch>();
+}
+
+#[test]
+fn handles_and_refusals_are_a_word_or_two() {
+    assert_eq!(size_of::<Breaker>(), 8);
+    assert_eq!(size_of::<Option<Breaker>>(), 8);
+    assert!(size_of::<Rejected>() <= 32, "{}", size_of::<Rejected>());
+    assert!(size_of::<Result<Permit, Rejected>>() <= 40, "{}", size_of::<Result<Permit, Rejected>>());
+}
+
+#[test]
+fn a_service_grows_by_16_bytes_and_its_future_by_24() {
+    fn grown<S>() -> usize {
+        size_of::<BreakerService<S>>() - size_of::<S>()
+    }
+    let grown = [grown::<()>(), grown::<u64>(), grown::<[u64; 9]>(), grown::<String>()];
+    assert!(grown.iter().all(|bytes| *bytes <= 16), "{grown:?}");
+    let future = size_of::<ResponseFuture<Answer, ErrorsFail, AsError>>();
+    assert!(future <= size_of::<Answer>() + 24, "{future}");
+}
+
+#[test]
+fn a_call_allocates_nothing_whether_it_succeeds_or_fails() {
+    let mut service = BreakerLayer::new(Breaker::new()).layer(Inner);
+    let healthy = allocations(|| assert_eq!(call(&mut service, 2), Ok(2)));
+    let failed = allocations(|| {
+        assert_eq!(call(&mut service, 1), Err(Error::Inner(())));
+        assert_eq!(call(&mut service, 2), Ok(2));
+    });
+    assert_eq!((healthy, failed), (0, 0));
+}
+
+#[test]
+fn a_refusal_allocates_nothing_whichever_clock_tells_when_it_ends() {
+    for breaker in [Breaker::new(), Breaker::builder().clock(Manual::new()).build().unwrap()] {
+        let mut service = BreakerLayer::new(breaker.clone()).layer(Inner);
+        (0..3).for_each(|_| assert_eq!(call(&mut service, 1), Err(Error::Inner(()))));
+        let refused = allocations(|| {
+            let rejected = breaker.try_acquire().unwrap_err();
+            black_box((rejected.reason(), rejected.retry_after(), rejected.level(), rejected.trip()));
+            assert!(matches!(call(&mut service, 2), Err(Error::Rejected(_))));
+        });
+        assert_eq!(refused, 0);
+    }
+}
+
+#[test]
+fn a_probe_allocates_nothing_and_neither_does_its_outcome() {
+    let clock = Manual::new();
+    let breaker = Breaker::builder().probes(64).stages(1).jitter(0.0).clock(clock.clone()).build().unwrap();
+    (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
+    clock.advance(Duration::from_secs(1));
+    let probed = allocations(|| {
+        let (one, other) = (breaker.try_acquire().unwrap(), breaker.try_acquire().unwrap());
+        one.success();
+        drop(other);
+    });
+    assert_eq!(probed, 0);
+}
+
+#[test]
+fn a_clone_allocates_nothing() {
+    let service = BreakerLayer::new(Breaker::new()).layer(Inner);
+    assert_eq!(allocations(|| drop(black_box(service.clone()))), 0);
+    let layer = BreakerLayer::new(Breaker::new());
+    assert_eq!(allocations(|| drop(black_box(layer.layer(Inner)))), 0);
+}
+
+#[test]
+fn a_default_breaker_costs_128_bytes_of_heap_and_a_used_place_is_used_again() {
+    const MANY: usize = 1000;
+    let mut breakers = Vec::with_capacity(MANY);
+    breakers.push(Breaker::new());
+    let made = measure(|| breakers.extend((1..MANY).map(|_| Breaker::new())));
+    assert!(made.bytes_total <= 128 * MANY as u64, "{} bytes each", made.bytes_total / MANY as u64);
+    drop(breakers);
+    // Other tests may take a few of the places meanwhile.
+    let again = measure(|| (0..MANY).for_each(|_| drop(black_box(Breaker::new()))));
+    assert!(again.bytes_total <= 10 * 128, "{} bytes", again.bytes_total);
+}
