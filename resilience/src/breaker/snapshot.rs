@@ -1,5 +1,5 @@
 use super::rejected::TripSummary;
-use crate::clock::{Instant, nanos};
+use crate::clock::{self, Instant, nanos};
 use crate::machine::{Counts, Overlay, Phase, Saved, Trip, View};
 use std::time::{Duration, SystemTime};
 
@@ -77,7 +77,7 @@ pub struct Snapshot {
     pub counts: Counts,
     /// Grows with every change of phase or overlay.
     pub epoch: u64,
-    /// When it was taken, by the wall clock.
+    /// When it was taken, by the wall clock; 1970 where there is none.
     pub taken_at: SystemTime,
 }
 
@@ -110,14 +110,14 @@ impl Snapshot {
             failures: view.failures,
             counts: view.counts,
             epoch: view.epoch,
-            taken_at: SystemTime::now(),
+            taken_at: clock::wall().unwrap_or(SystemTime::UNIX_EPOCH),
         }
     }
 
     /// What of it is good for a machine whose clock says `now`. Time that has passed by the wall clock is taken off;
     /// a wall clock that was set back takes nothing off.
     pub(super) fn saved(&self, now: Instant) -> Saved {
-        let passed = SystemTime::now().duration_since(self.taken_at).map_or(0, nanos);
+        let passed = clock::wall().and_then(|now| now.duration_since(self.taken_at).ok()).map_or(0, nanos);
         let ago = |age: Duration| Instant::from_nanos(now.as_nanos().saturating_sub(nanos(age).saturating_add(passed)));
         let ahead = |wait: Duration| now.plus(nanos(wait).saturating_sub(passed));
         let trip = self.trip.filter(|_| self.phase != State::Closed).map(|trip| {

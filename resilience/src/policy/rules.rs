@@ -151,14 +151,28 @@ pub(crate) fn jittered(share: f64, wait: u64, draw: u32) -> u64 {
     wait.saturating_add(u64::try_from(extra).unwrap_or(u64::MAX))
 }
 
-/// `min(delay × factor^level, max)` in nanoseconds; the power is capped before it can overflow.
+/// `min(delay × factor^level, max)` in nanoseconds; what overflows saturates.
 pub(crate) fn exponential(delay: u64, factor: f64, level: u32, max: u64) -> u64 {
-    let power = factor.powi(i32::try_from(level).unwrap_or(i32::MAX));
+    let power = power(factor, level);
     // Floats above 2^64, infinity too, saturate in the cast; the delay itself is never zero.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let wait = (delay as f64 * power) as u64;
     // Rounding of the product must not make a step shorter than the delay it started from.
     wait.max(delay).min(max)
+}
+
+/// By squaring, in products that every machine rounds alike: `powi` may be a unit off here and not there, and a fleet
+/// that restores one another's snapshots should agree on when a breaker opens.
+fn power(mut factor: f64, mut level: u32) -> f64 {
+    let mut power = 1.0;
+    while level > 0 {
+        if level & 1 == 1 {
+            power *= factor;
+        }
+        factor *= factor;
+        level >>= 1;
+    }
+    power
 }
 
 #[cfg(test)]
