@@ -61,7 +61,7 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
     }
 }
 
-fn verdict(verdict: model::Verdict) -> Verdict {
+pub(crate) fn verdict(verdict: model::Verdict) -> Verdict {
     match verdict {
         model::Verdict::Success => Verdict::Success,
         model::Verdict::Failure(hint) => Verdict::Failure(hint.map(|hint| {

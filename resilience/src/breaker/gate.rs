@@ -97,9 +97,8 @@ impl Slot {
         }
         let may_probe = may_probe();
         self.step(|machine, cx, setup, events| {
-            machine.settle(cx, events);
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
-            let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
+            let refusal = machine.turn_away(cx, may_probe, events).unwrap_or(stale);
             self.refuse(machine, cx, setup, refusal, events)
         })
     }

@@ -23,6 +23,8 @@ pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
 pub use snapshot::{Snapshot, State};
 
+#[cfg(feature = "http")]
+pub(crate) use permit::BodyPermit;
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;

@@ -237,13 +237,25 @@ impl Machine {
             }),
             Overlay::Automatic | Overlay::ForcedOpen => {
                 if let Some(refusal) = self.refuses(cx, may_probe) {
-                    if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
-                        half_open.saw_eligible(cx.now);
-                    }
+                    self.saw(cx, may_probe);
                     return Err(refusal);
                 }
                 self.admit_by_state(cx, may_probe)
             }
+        }
+    }
+
+    /// Turns a call away that cannot be made whatever the machine says; why it would have been refused, if it would.
+    pub(crate) fn turn_away(&mut self, cx: &Context<'_>, may_probe: bool, fx: &mut Vec<Event>) -> Option<Refusal> {
+        self.settle(cx, fx);
+        let refusal = self.refuses(cx, may_probe);
+        self.saw(cx, may_probe);
+        refusal
+    }
+
+    fn saw(&mut self, cx: &Context<'_>, may_probe: bool) {
+        if let (true, Some(State::HalfOpen(half_open))) = (may_probe, self.state_mut()) {
+            half_open.saw_eligible(cx.now);
         }
     }
 

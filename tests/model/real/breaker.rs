@@ -62,11 +62,6 @@ impl Subject for RealBreaker {
         false
     }
 
-    /// A call that was admitted when its success could change nothing is not looked at again.
-    fn judges_by_later_policies(&self) -> bool {
-        false
-    }
-
     fn wait(&mut self, length: Nanos) {
         self.now += length;
         self.clock.advance(super::duration(length));

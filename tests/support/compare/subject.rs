@@ -63,11 +63,6 @@ pub trait Subject {
     fn judges_drops(&self) -> bool {
         true
     }
-    /// Whether calls that are out while closed are judged by a policy that was set after they were admitted; else it is
-    /// not said what becomes of them.
-    fn judges_by_later_policies(&self) -> bool {
-        true
-    }
     /// Time passes.
     fn wait(&mut self, length: Nanos);
     /// The operator changes the overlay; the expiry is counted from now.

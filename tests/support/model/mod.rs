@@ -17,9 +17,11 @@
 //! | `half_open` | who may probe, and is a stage complete? |
 //! | `admission` | may this call pass, and if not, why and for how long? |
 //! | `outcome` | what does a verdict change? |
+//! | `essence` | what of the past still matters? |
 //! | `operator` | what do overlay, reset and a new policy change? |
 
 mod admission;
+mod essence;
 mod half_open;
 mod history;
 mod landmarks;
@@ -30,6 +32,7 @@ mod rules;
 mod time;
 
 pub use admission::{Answer, Refusal, Why};
+pub use essence::Essence;
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
@@ -109,6 +112,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     policy: Policy,
+    /// When the present policy was set: nothing that it brings about lies before.
+    policy_since: Nanos,
     overlay: Overlay,
     phase: Phase,
     /// Grows with every change of phase or overlay.
@@ -147,6 +152,7 @@ impl Model {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
+            policy_since: 0,
             overlay: Overlay::Automatic,
             phase: Phase::Closed { since: 0 },
             epoch: 0,

@@ -19,6 +19,8 @@ impl Model {
             if at > now {
                 return;
             }
+            // What a new policy has made overdue happens when it is set.
+            let at = at.max(self.policy_since);
             match due {
                 Due::OverlayExpires => self.put_overlay(Overlay::Automatic, at),
                 Due::CoolDownEnds => self.half_open(at),
