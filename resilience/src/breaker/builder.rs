@@ -4,7 +4,8 @@ use super::snapshot::Snapshot;
 use crate::clock::Clock;
 use crate::observe::{Observer, Outbox};
 use crate::policy::{
-    CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError, Rules, SlowCalls, Stall,
+    CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError, Quota, Rules, SlowCalls,
+    Stall,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::time::Duration;
 ///
 /// Each rule reads as a sentence: `.failures(3).within(30 s)`, `.in_a_row(5)`,
 /// `.failure_rate(0.5).over(60 s).min_calls(20)`, `.slow_calls(0.5).slower_than(2 s).over(60 s).min_calls(20)`,
-/// `.stalled(10).for_longer_than(5 s)`. Values are checked by [`build`](Self::build), all of them.
+/// `.stalled(10).for_longer_than(5 s)`, `.quota(100).per(60 s)`. Values are checked by [`build`](Self::build), all of them.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Clone)]
 pub struct Builder {
@@ -87,6 +88,32 @@ impl Builder {
     /// meanwhile. Default: off.
     pub fn stalled(self, calls: u32) -> StallStep {
         StallStep { builder: self, calls }
+    }
+
+    /// The limit of the upstream: at most so many calls … [`per`](QuotaStep::per) time, traffic, probes and recovery taken
+    /// together. What would exceed it is refused ([`Reason::Quota`](crate::Reason::Quota)) and trips nothing. Default: off.
+    ///
+    /// See [`Quota`] for what is promised, and [`Breaker::learn_quota`] for what the upstream says of it itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilience::{Breaker, Reason, clock::Manual};
+    ///
+    /// let clock = Manual::new();
+    /// let breaker = Breaker::builder()
+    ///     .quota(100).with_burst(2).per(Duration::from_secs(60))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// breaker.try_acquire()?.success();
+    /// breaker.try_acquire()?.success();
+    /// let rejected = breaker.try_acquire().unwrap_err();
+    /// assert_eq!(rejected.reason(), Reason::Quota);
+    /// clock.advance(rejected.retry_after());
+    /// breaker.try_acquire()?.success();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn quota(self, calls: u32) -> QuotaStep {
+        QuotaStep { builder: self, calls, burst: None }
     }
 
     /// The first cool-down. Default: 1 s.
@@ -349,6 +376,31 @@ impl StallStep {
     pub fn for_longer_than(self, longer_than: Duration) -> Builder {
         let mut builder = self.builder;
         builder.policy.stall = Some(Stall { calls: self.calls, longer_than });
+        builder
+    }
+}
+
+/// `.quota(100)` …
+#[must_use = "say `.per(…)`"]
+#[derive(Clone, Debug)]
+pub struct QuotaStep {
+    builder: Builder,
+    calls: u32,
+    burst: Option<u32>,
+}
+
+impl QuotaStep {
+    /// … `.with_burst(20)`: so many of them at once. Default: a tenth of them, at least 1.
+    pub fn with_burst(mut self, burst: u32) -> Self {
+        self.burst = Some(burst);
+        self
+    }
+
+    /// … `.per(60 s)`.
+    pub fn per(self, per: Duration) -> Builder {
+        let Self { mut builder, calls, burst } = self;
+        let quota = Quota::new(calls, per);
+        builder.policy.quota = Some(Quota { burst: burst.unwrap_or(quota.burst), ..quota });
         builder
     }
 }
