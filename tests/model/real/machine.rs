@@ -192,6 +192,6 @@ impl Subject for RealMachine {
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
-        SeenView { phase, overlay, remaining, level: view.level, failures, cause, late: Some(view.counts.late) }
+        SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
     }
 }
