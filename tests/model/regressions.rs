@@ -71,6 +71,17 @@ agreed! {
          admit
          shadow
          #1 success";
+    another_expiry_is_no_change_of_overlay:
+        "policy: window 1 in 1s; stages 1
+         admit
+         #0 failure
+         wait 1s
+         shadow
+         admit
+         shadow for 5s
+         #1 success
+         shadow for 1s
+         wait 1s";
     a_wait_of_nothing_is_no_hint:
         "policy: window 2 in 30s; hints obey
          admit
