@@ -8,7 +8,7 @@ pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
 
-use resilience::machine::{Counts, Reason, Rule};
+use resilience::machine::{Counts, Overlay, Reason, Rule};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, SlowCalls, Stall};
 use resilience::{Hint, Policy, Verdict};
 use support::model::{self, Cause, Nanos, Totals, Why};
@@ -60,6 +60,7 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
         probe_deadline: duration(policy.deadline),
         probe_patience: policy.patience.map(duration),
         abandon_after: duration(policy.abandon_after),
+        quota: None,
     }
 }
 
@@ -100,6 +101,15 @@ fn cause(rule: Rule, failures: u32, first: Nanos, last: Nanos) -> Cause {
         other => panic!("there is no rule {other:?}"),
     };
     Cause { rule, counted: Some((failures, first, last)) }
+}
+
+fn overlay(overlay: Overlay, expiry: Option<Nanos>) -> model::Overlay {
+    match overlay {
+        Overlay::Automatic => model::Overlay::Automatic,
+        Overlay::ForcedOpen => model::Overlay::ForcedOpen { expiry },
+        Overlay::ForcedClosed => model::Overlay::ForcedClosed { expiry },
+        Overlay::Shadow => model::Overlay::Shadow { expiry },
+    }
 }
 
 fn totals(counts: Counts) -> Totals {

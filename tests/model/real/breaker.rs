@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use resilience::clock::Manual;
-use resilience::machine;
 use resilience::{Breaker, Permit, Rejected, State};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
@@ -68,12 +67,15 @@ impl Subject for RealBreaker {
     }
 
     fn overlay(&mut self, overlay: Overlay) {
-        match overlay {
-            Overlay::Automatic => self.breaker.auto(),
-            Overlay::ForcedOpen { expiry: None } => self.breaker.force_open(),
-            Overlay::ForcedOpen { expiry: Some(length) } => self.breaker.force_open_for(super::duration(length)),
-            Overlay::ForcedClosed => self.breaker.force_closed(),
-            Overlay::Shadow => self.breaker.shadow(),
+        let breaker = &self.breaker;
+        match (overlay, overlay.expiry().map(super::duration)) {
+            (Overlay::Automatic, _) => breaker.auto(),
+            (Overlay::ForcedOpen { .. }, None) => breaker.force_open(),
+            (Overlay::ForcedOpen { .. }, Some(length)) => breaker.force_open_for(length),
+            (Overlay::ForcedClosed { .. }, None) => breaker.force_closed(),
+            (Overlay::ForcedClosed { .. }, Some(length)) => breaker.force_closed_for(length),
+            (Overlay::Shadow { .. }, None) => breaker.shadow(),
+            (Overlay::Shadow { .. }, Some(length)) => breaker.shadow_for(length),
         }
     }
 
@@ -92,14 +94,8 @@ impl Subject for RealBreaker {
             State::Open => SeenPhase::Open,
             State::HalfOpen => SeenPhase::HalfOpen { stage: snapshot.stage },
         };
-        let overlay = match snapshot.overlay {
-            machine::Overlay::Automatic => Overlay::Automatic,
-            machine::Overlay::ForcedOpen => {
-                Overlay::ForcedOpen { expiry: snapshot.overlay_remaining.map(|left| self.now + left.as_nanos()) }
-            }
-            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
-            machine::Overlay::Shadow => Overlay::Shadow,
-        };
+        let expiry = snapshot.overlay_remaining.map(|left| self.now + left.as_nanos());
+        let overlay = super::overlay(snapshot.overlay, expiry);
         SeenView {
             phase,
             overlay,

@@ -144,11 +144,12 @@ impl Subject for RealMachine {
 
     fn overlay(&mut self, overlay: Overlay) {
         let after = |length: Nanos| Instant::from_nanos(self.now + u64::try_from(length).unwrap());
-        let (overlay, until) = match overlay {
-            Overlay::Automatic => (machine::Overlay::Automatic, None),
-            Overlay::ForcedOpen { expiry } => (machine::Overlay::ForcedOpen, expiry.map(after)),
-            Overlay::ForcedClosed => (machine::Overlay::ForcedClosed, None),
-            Overlay::Shadow => (machine::Overlay::Shadow, None),
+        let until = overlay.expiry().map(after);
+        let overlay = match overlay {
+            Overlay::Automatic => machine::Overlay::Automatic,
+            Overlay::ForcedOpen { .. } => machine::Overlay::ForcedOpen,
+            Overlay::ForcedClosed { .. } => machine::Overlay::ForcedClosed,
+            Overlay::Shadow { .. } => machine::Overlay::Shadow,
         };
         self.act(|machine, context, events| machine.command(context, Command::Overlay(overlay, until), events));
     }
@@ -180,14 +181,7 @@ impl Subject for RealMachine {
             Phase::Open { until } => (SeenPhase::Open, Some(until.as_nanos().saturating_sub(self.now).into())),
             Phase::HalfOpen { stage, .. } => (SeenPhase::HalfOpen { stage }, None),
         };
-        let overlay = match view.overlay {
-            machine::Overlay::Automatic => Overlay::Automatic,
-            machine::Overlay::ForcedOpen => {
-                Overlay::ForcedOpen { expiry: view.overlay_until.map(|until| until.as_nanos().into()) }
-            }
-            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
-            machine::Overlay::Shadow => Overlay::Shadow,
-        };
+        let overlay = super::overlay(view.overlay, view.overlay_until.map(|until| until.as_nanos().into()));
         let failures = view.failures.len();
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =

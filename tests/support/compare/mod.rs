@@ -197,10 +197,7 @@ impl<S: Subject> Comparison<S> {
             }
             Step::Outcome { call, verdict } => return without_answer(model.outcome(*call, *verdict, now)),
             Step::Drop { call } => return without_answer(model.drop_call(*call, self.subject.judges_drops(), now)),
-            Step::Overlay(Overlay::ForcedOpen { expiry: Some(length) }) => {
-                model.overlay(Overlay::ForcedOpen { expiry: Some(now + length) }, now);
-            }
-            Step::Overlay(overlay) => model.overlay(*overlay, now),
+            Step::Overlay(overlay) => model.overlay(overlay.map_expiry(|length| now + length), now),
             Step::Reset => model.reset(now),
             Step::SetPolicy(policy) => model.set_policy((**policy).clone(), now),
             Step::Wait(_) | Step::Read => {}

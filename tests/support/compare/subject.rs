@@ -116,11 +116,7 @@ impl Subject for Imitation {
     }
 
     fn overlay(&mut self, overlay: Overlay) {
-        let overlay = match overlay {
-            Overlay::ForcedOpen { expiry } => Overlay::ForcedOpen { expiry: expiry.map(|length| self.now + length) },
-            other => other,
-        };
-        self.model.overlay(overlay, self.now);
+        self.model.overlay(overlay.map_expiry(|length| self.now + length), self.now);
     }
 
     fn reset(&mut self) {

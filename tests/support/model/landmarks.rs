@@ -25,9 +25,7 @@ impl Model {
             (Phase::Open(open), _) => instants.push(open.earliest),
             (Phase::Closed { .. }, Forgive::AtOnce) => {}
         }
-        if let Overlay::ForcedOpen { expiry: Some(expiry) } = self.overlay {
-            instants.push(expiry);
-        }
+        instants.extend(self.overlay.expiry());
         instants.retain(|instant| *instant > now);
         instants.sort_unstable();
         instants.dedup();

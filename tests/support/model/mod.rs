@@ -41,26 +41,53 @@ pub use rules::{Cause, Rule};
 use history::History;
 
 /// What lies over the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Overlay {
     /// Nothing: the machine decides.
     Automatic,
-    /// Everything is refused, until the expiry if there is one.
+    /// Everything is refused.
     ForcedOpen {
         /// Ends by itself at this instant.
         expiry: Option<Nanos>,
     },
     /// Everything is admitted.
-    ForcedClosed,
+    ForcedClosed {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
     /// The machine runs, nothing is refused.
-    Shadow,
+    Shadow {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
 }
 
 impl Overlay {
     /// Whether nothing is recorded.
     #[must_use]
     pub const fn is_forced(self) -> bool {
-        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed)
+        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed { .. })
+    }
+
+    /// When it ends by itself.
+    #[must_use]
+    pub const fn expiry(self) -> Option<Nanos> {
+        match self {
+            Self::Automatic => None,
+            Self::ForcedOpen { expiry } | Self::ForcedClosed { expiry } | Self::Shadow { expiry } => expiry,
+        }
+    }
+
+    /// The same with the expiry changed, if it has one.
+    #[must_use]
+    pub fn map_expiry(self, change: impl Fn(Nanos) -> Nanos) -> Self {
+        let expiry = self.expiry().map(change);
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry },
+            Self::Shadow { .. } => Self::Shadow { expiry },
+        }
     }
 }
 

@@ -6,11 +6,11 @@ impl Model {
     /// The operator changes the overlay.
     pub fn overlay(&mut self, overlay: Overlay, now: Nanos) {
         self.settle(now);
-        match (self.overlay, overlay) {
-            (before, after) if before == after => {}
-            // Only the expiry changes: still forced open.
-            (Overlay::ForcedOpen { .. }, Overlay::ForcedOpen { .. }) => self.overlay = overlay,
-            _ => self.put_overlay(overlay, now),
+        if std::mem::discriminant(&self.overlay) == std::mem::discriminant(&overlay) {
+            // Nothing changes but the expiry.
+            self.overlay = overlay;
+        } else {
+            self.put_overlay(overlay, now);
         }
     }
 

@@ -49,10 +49,7 @@ impl Model {
 
     /// Of things due at the same instant the first of the list happens first.
     fn next_due(&self) -> Option<(Nanos, Due)> {
-        let expires = match self.overlay {
-            Overlay::ForcedOpen { expiry: Some(expiry) } => Some((expiry, Due::OverlayExpires)),
-            _ => None,
-        };
+        let expires = self.overlay.expiry().map(|expiry| (expiry, Due::OverlayExpires));
         let of_the_phase = match self.phase {
             Phase::Closed { .. } => [self.stalls_at().map(|at| (at, Due::Stalls)), None],
             // A read at the deadline itself reports half-open.
