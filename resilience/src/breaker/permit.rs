@@ -99,12 +99,20 @@ impl CallPermit {
         (self.since != 0).then(|| Instant::from_nanos(self.since))
     }
 
-    /// The call ended like this.
+    /// The call ended like this. Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&mut self, verdict: Verdict) {
+    pub(crate) fn record(&mut self, verdict: Verdict) -> bool {
         // One that was recorded before says nothing: `SPENT` is no ticket.
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        self.slot.record(ticket, verdict, self.since());
+        self.slot.record(ticket, verdict, self.since())
+    }
+
+    /// The server said of its own count.
+    #[cfg(feature = "http")]
+    pub(crate) fn learn(&self, quota: crate::hint::Quota) {
+        if let Some(remaining) = quota.remaining() {
+            self.slot.learn_quota(remaining, quota.reset());
+        }
     }
 
     /// Runs a part of the call; a panic that unwinds out of it is a failure.
@@ -123,11 +131,13 @@ impl CallPermit {
         result
     }
 
-    /// Hands the permit on to the body of an answer whose head has come.
+    /// Hands the permit on to the body of an answer whose head has come. Whether it matters what the head says of the
+    /// server's own count.
     #[cfg(feature = "http")]
-    pub(crate) fn take(&mut self) -> BodyPermit {
+    pub(crate) fn take(&mut self) -> (BodyPermit, bool) {
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: 0 }
+        let learns = self.slot.answered(ticket);
+        (BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: 0 }, learns)
     }
 }
 
@@ -172,18 +182,32 @@ impl BodyPermit {
 
     /// The call ended like this.
     pub(crate) fn record(&mut self, verdict: Verdict) {
+        self.call.slot.ends_after_answer(self.call.ticket);
         self.call.record(verdict);
     }
 
     /// Runs a part of the call; a panic that unwinds out of it is a failure.
     pub(crate) fn guard<R>(&mut self, part: impl FnOnce() -> R) -> R {
-        self.call.guard(part)
+        struct Unwinding(&'static Slot, u64);
+        impl Drop for Unwinding {
+            fn drop(&mut self) {
+                self.0.ends_after_answer(self.1);
+            }
+        }
+        let unwinding = Unwinding(self.call.slot, self.call.ticket);
+        self.call.guard(|| {
+            let result = part();
+            std::mem::forget(unwinding);
+            result
+        })
     }
 }
 
 #[cfg(feature = "http")]
 impl Drop for BodyPermit {
     fn drop(&mut self) {
+        // Nothing, if its outcome was recorded: a permit is spent once.
+        self.call.slot.ends_after_answer(self.call.ticket);
         // The call's own permit is dropped next, and judges by what it finds here.
         self.call.since = self.quiet_since;
     }

@@ -83,6 +83,17 @@ fn at(status: StatusCode, headers: &HeaderMap, now: impl FnOnce() -> Option<Syst
     Some(if limiting { Hint::limiting(wait) } else { Hint::after(wait) })
 }
 
+/// What an answer with this status and these headers tells of the server's count of calls. A `429` that says how long to
+/// wait says that nothing remains until then, whatever else it tells.
+pub(crate) fn quota_now(status: StatusCode, headers: &HeaderMap) -> Option<Quota> {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        if let Some(hint) = now(status, headers) {
+            return Some(Quota::new(0, hint.wait()));
+        }
+    }
+    rate_limit(headers)
+}
+
 fn until_reset(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let quota = rate_limit(headers)?;
     let binding = quota.is_exhausted() || status == StatusCode::TOO_MANY_REQUESTS;

@@ -1,4 +1,4 @@
-use super::{CoolDown, Forgive, Hints, OnSuccess, Policy, PolicyError};
+use super::{CoolDown, Forgive, Hints, OnSuccess, Pace, Policy, PolicyError};
 use crate::clock::nanos;
 
 /// A checked [`Policy`], in the machine's own units.
@@ -22,6 +22,7 @@ pub struct Rules {
     pub(crate) in_a_row: u32,
     pub(crate) stalled: u32,
     pub(crate) stall_time: u64,
+    pub(crate) quota: Option<Pace>,
     pub(crate) max_hint: u64,
     pub(crate) stage_time: u64,
     pub(crate) deadline: u64,
@@ -56,6 +57,7 @@ impl Rules {
             in_a_row,
             stalled: policy.stall.map_or(NEVER, |stall| stall.calls),
             stall_time: policy.stall.map_or(u64::MAX, |stall| nanos(stall.longer_than)),
+            quota: policy.quota.map(Pace::of),
             max_hint: nanos(policy.max_hint),
             stage_time: nanos(policy.stage_time),
             deadline: nanos(policy.probe_deadline),
@@ -75,6 +77,16 @@ impl Rules {
 
     pub(crate) fn watches_stalls(&self) -> bool {
         self.stalled != NEVER
+    }
+
+    /// Whether the machine keeps account of every call while it is closed.
+    pub(crate) fn watches_every_call(&self) -> bool {
+        self.watches_stalls() || self.quota.is_some()
+    }
+
+    /// Whether it matters what answers say of the server's own count.
+    pub(crate) fn learns_quota(&self) -> bool {
+        self.quota.is_some() && !self.ignores_hints()
     }
 
     /// Whether every call is counted, not only the failures.

@@ -110,7 +110,7 @@ impl Subject for RealBreaker {
                 let ago = |age: Duration| self.now - age.as_nanos();
                 super::cause(trip.rule, trip.failures, ago(trip.first_ago), ago(trip.last_ago))
             }),
-            late: Some(snapshot.counts.late),
+            totals: super::totals(snapshot.counts),
         }
     }
 }

@@ -85,7 +85,7 @@ impl RealMachine {
 
     fn end(&mut self, call: usize, verdict: Verdict, answered: bool) {
         let (ticket, admitted, timed) = self.calls[call];
-        self.act(|machine, context, events| machine.settle(context, events));
+        self.act(Machine::settle);
         let slow = timed && self.policy.slow_calls.is_some_and(|slow| Nanos::from(self.now - admitted) > slow.limit);
         let obeys = self.policy.hints == model::Hints::Obey;
         let failed = match verdict {
@@ -192,6 +192,6 @@ impl Subject for RealMachine {
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
-        SeenView { phase, overlay, remaining, level: view.level, failures, cause, late: Some(view.counts.late) }
+        SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
     }
 }

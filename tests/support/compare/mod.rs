@@ -278,7 +278,7 @@ fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
         // Without a window nobody says which failures are meant.
         && (model.policy().window.is_none() || view.failures == seen.failures)
         && causes_agree(&view.tripped_by, seen.cause)
-        && seen.late.is_none_or(|late| late == view.late)
+        && seen.totals == view.totals
         && matches!(view.phase, Phase::Open(_)) == seen.remaining.is_some()
         && seen.remaining.is_none_or(|remaining| model.pin(now + remaining))
 }

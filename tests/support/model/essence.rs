@@ -8,7 +8,7 @@
 
 use super::{Call, CoolDown, Forgive, Model, Nanos, Overlay, Phase, Role};
 
-/// See the [module](self).
+/// What still matters of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Essence {
     /// With an expiry as the time that is left.

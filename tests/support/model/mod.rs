@@ -123,8 +123,22 @@ pub struct Model {
     history: History,
     /// Why it tripped last.
     tripped_by: Vec<Cause>,
+    totals: Totals,
+}
+
+/// Counts of what is not healthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures: of calls and probes, of deadlines that ran out, and one for each stall.
+    pub failures: u64,
+    /// Trips.
+    pub trips: u64,
     /// Outcomes that came back in another epoch.
-    late: u64,
+    pub late: u64,
+    /// Probes admitted.
+    pub probes: u64,
+    /// Calls that were admitted only because nothing is refused in shadow.
+    pub shadow_refused: u64,
 }
 
 /// What a reader sees.
@@ -142,8 +156,8 @@ pub struct View {
     pub failures: usize,
     /// Why it is not closed; several where more than one rule held.
     pub tripped_by: Vec<Cause>,
-    /// Outcomes so far that came back in another epoch.
-    pub late: u64,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 impl Model {
@@ -159,7 +173,7 @@ impl Model {
             level: 0,
             history: History::default(),
             tripped_by: Vec::new(),
-            late: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -181,7 +195,7 @@ impl Model {
                 Phase::Closed { .. } => Vec::new(),
                 _ => self.tripped_by.clone(),
             },
-            late: self.late,
+            totals: self.totals,
         }
     }
 
