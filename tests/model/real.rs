@@ -60,7 +60,6 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
         probe_deadline: duration(policy.deadline),
         probe_patience: policy.patience.map(duration),
         abandon_after: duration(policy.abandon_after),
-        quota: None,
     }
 }
 
