@@ -138,28 +138,32 @@ impl Slot {
             UNTRACKED | word::NONE => return false,
             // Admitted when there was nothing to clear, so it clears nothing.
             QUIET if same_epoch && !failed => return false,
-            _ if word::is_call(ticket) && same_epoch => {
+            _ if word::is_call(ticket) && same_epoch && is != LOCKED => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
-                // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
-                if !(failed || slow || clears || is == LOCKED) {
+                if !(failed || slow || clears) {
                     return false;
-                }
-            }
-            PROBE => {
-                if let Some(tally) = self.tally() {
-                    slow = tally.is_slow(since, || self.now(ticket));
-                    if same_epoch && matches!(verdict, Verdict::Success) {
-                        tally.count_success();
-                    }
                 }
             }
             _ => {}
         }
         self.step(|machine, cx, _, events| {
-            let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, present(machine));
-            machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
+            // Time may have ended the epoch that the gate still tells.
+            machine.settle(cx, events);
+            let mine = word::to_ticket(ticket, present(machine));
+            let tally = self.tally();
+            if let Some(tally) = tally.filter(|_| mine.epoch() == Some(machine.epoch())) {
+                if word::tag(ticket) == PROBE {
+                    slow = tally.is_slow(since, || cx.now());
+                    if matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                } else if is == LOCKED {
+                    slow = tally.count(verdict, since, |_| cx.now());
+                }
+            }
+            let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
+            machine.record(cx, mine, Report { verdict, slow, answered, tally }, events);
             cx.rules().learns_quota()
         })
     }
