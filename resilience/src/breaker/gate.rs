@@ -137,7 +137,7 @@ impl Slot {
         match word::tag(ticket) {
             UNTRACKED | word::NONE => return false,
             // Admitted when there was nothing to clear, so it clears nothing.
-            QUIET if same_epoch && !failed => return false,
+            QUIET if same_epoch && !failed && is != LOCKED => return false,
             _ if word::is_call(ticket) && same_epoch && is != LOCKED => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
