@@ -1,7 +1,7 @@
 //! Bad input: policies out of their ranges, by the builder and as text, and hints that are garbage.
 
 use http::{Request, Response};
-use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, SlowCalls, Stall};
+use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Quota, SlowCalls, Stall};
 use resilience::{Breaker, BreakerLayer, Builder, Policy, State};
 use std::convert::Infallible;
 use std::time::Duration;
@@ -95,6 +95,19 @@ fn a_stall_needs_calls_and_a_time() {
         policy.stall = Some(Stall { calls: 1, longer_than: ZERO });
     });
     accepted(|policy| policy.stall = Some(Stall { calls: 1 << 16, longer_than: Duration::MAX }));
+}
+
+#[test]
+fn a_quota_lets_something_through_and_at_most_itself_at_once() {
+    let quota = Quota { calls: 10, per: secs(1), burst: 10 };
+    refused("quota.calls", "at least 1", |policy| policy.quota = Some(Quota { calls: 0, ..quota }));
+    refused("quota.per", "longer than zero", |policy| policy.quota = Some(Quota { per: ZERO, ..quota }));
+    for burst in [0, 11, u32::MAX] {
+        let range = "from 1 to `quota.calls`";
+        refused("quota.burst", range, |policy| policy.quota = Some(Quota { burst, ..quota }));
+    }
+    accepted(|policy| policy.quota = Some(Quota { calls: u32::MAX, per: Duration::MAX, burst: u32::MAX }));
+    assert_eq!(Breaker::builder().quota(0).per(secs(1)).build().unwrap_err().field(), "quota.calls");
 }
 
 #[test]
@@ -244,6 +257,8 @@ fn text_that_is_no_policy_is_refused_and_says_where() {
         (r#"{"failure_rate": {"ratio": 0.5, "over": "1s", "min_calls": 1, "more": 1}}"#, "more"),
         (r#"{"failure_rate": {"ratio": 0.5, "over": "1s"}}"#, "min_calls"),
         (r#"{"stall": {"calls": 1, "longer_than": "1s", "more": 1}}"#, "more"),
+        (r#"{"quota": {"calls": 1, "per": "1s", "more": 1}}"#, "more"),
+        (r#"{"quota": {"calls": 1}}"#, "per"),
     ];
     for (text, told) in cases {
         let error = read(text).expect_err(text);

@@ -134,6 +134,35 @@ fn the_failures_in_the_window_come_back_with_their_ages() {
 }
 
 #[test]
+fn a_run_of_failures_comes_back_as_long_as_it_was() {
+    // Longer than the window remembers.
+    let (breaker, clock) = manual(|builder| builder.in_a_row(5));
+    for _ in 0..4 {
+        fail(&breaker, 1);
+        clock.advance(secs(3600));
+    }
+    assert_eq!((breaker.snapshot().in_a_row, breaker.snapshot().failures.len()), (Some(4), 0));
+    let (restored, _) = restarted(&breaker, secs(3600));
+    assert_eq!(restored.snapshot().in_a_row, Some(4));
+    fail(&restored, 1);
+    assert_eq!(restored.snapshot().trip.unwrap().rule, resilience::machine::Rule::InARow);
+    // And shorter, where the window keeps what a success has answered.
+    let (breaker, _) = manual(|builder| builder.failures(100).within(secs(30)).keep_on_success().in_a_row(3));
+    fail(&breaker, 2);
+    succeed(&breaker, 1);
+    fail(&breaker, 1);
+    let (restored, _) = restarted(&breaker, secs(0));
+    fail(&restored, 1);
+    assert_eq!(restored.state(), State::Closed);
+    fail(&restored, 1);
+    assert_eq!(restored.state(), State::Open);
+    // One that was written before there was the field has as many as it tells of.
+    let mut old = serde_json::to_value(breaker.snapshot()).unwrap();
+    old.as_object_mut().unwrap().remove("in_a_row");
+    assert_eq!(serde_json::from_value::<Snapshot>(old).unwrap().in_a_row, None);
+}
+
+#[test]
 fn counts_and_overlays_come_back_and_an_overlay_may_have_expired() {
     let (breaker, _) = manual(|builder| builder);
     trip(&breaker);
@@ -189,6 +218,7 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
         ("phase", serde_json::json!("half_open")),
         ("trip", serde_json::json!(null)),
         ("level", serde_json::json!(u32::MAX)),
+        ("in_a_row", serde_json::json!(u32::MAX)),
         ("failures", serde_json::json!(vec![serde_json::json!({"secs": u64::MAX, "nanos": 0}); 5000])),
         ("open_for", serde_json::json!({"secs": u64::MAX, "nanos": 999_999_999})),
         ("remaining", serde_json::json!(null)),

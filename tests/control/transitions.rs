@@ -90,3 +90,23 @@ fn a_subscriber_that_left_costs_nothing_any_more() {
     breaker.force_open();
     assert_eq!(names(&mut transitions), ["overlay_changed"]);
 }
+
+/// A waker of a runtime that has gone mad.
+struct Mad;
+
+impl std::task::Wake for Mad {
+    fn wake(self: std::sync::Arc<Self>) {
+        std::panic::panic_any("a waker's own trouble");
+    }
+}
+
+#[test]
+fn a_reader_whose_waker_panics_hurts_neither_the_call_nor_the_other_readers() {
+    let (breaker, _) = manual(|builder| builder);
+    let (mut mad, mut sane) = (breaker.subscribe(), breaker.subscribe());
+    let waker = std::task::Waker::from(std::sync::Arc::new(Mad));
+    assert!(mad.poll_next(&mut std::task::Context::from_waker(&waker)).is_pending());
+    trip(&breaker);
+    breaker.reset();
+    assert_eq!((names(&mut mad), names(&mut sane)), (vec!["tripped", "reset"], vec!["tripped", "reset"]));
+}

@@ -32,6 +32,8 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
             min_calls: slow.rate.min_calls,
         }),
         stall: policy.stall.map(|stall| Stall { calls: stall.calls, longer_than: duration(stall.after) }),
+        // The model knows of health only; a quota has properties of its own to be held against.
+        quota: None,
         cool_down: match &policy.cool_down {
             model::CoolDown::Exponential { base, num, den, max } => CoolDown::Exponential {
                 delay: duration(*base),
@@ -58,7 +60,6 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
         probe_deadline: duration(policy.deadline),
         probe_patience: policy.patience.map(duration),
         abandon_after: duration(policy.abandon_after),
-        quota: None,
     }
 }
 

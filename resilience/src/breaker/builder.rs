@@ -1,12 +1,10 @@
 use super::Breaker;
 use super::setup::Setup;
 use super::snapshot::Snapshot;
+use super::steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 use crate::clock::Clock;
 use crate::observe::{Observer, Outbox};
-use crate::policy::{
-    CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError, Quota, Rules, SlowCalls,
-    Stall,
-};
+use crate::policy::{CoolDown, Forgive, Hints, OnSuccess, Policy, PolicyError, Rules};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use std::time::Duration;
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Clone)]
 pub struct Builder {
-    policy: Policy,
+    pub(super) policy: Policy,
     name: Option<Arc<str>>,
     clock: Option<Arc<dyn Clock>>,
     observers: Vec<Arc<dyn Observer>>,
@@ -93,7 +91,7 @@ impl Builder {
     /// The limit of the upstream: at most so many calls … [`per`](QuotaStep::per) time, traffic, probes and recovery taken
     /// together. What would exceed it is refused ([`Reason::Quota`](crate::Reason::Quota)) and trips nothing. Default: off.
     ///
-    /// See [`Quota`] for what is promised, and [`Breaker::learn_quota`] for what the upstream says of it itself.
+    /// See [`Quota`](crate::policy::Quota) for what is promised, and [`Breaker::learn_quota`] for what the upstream says of it itself.
     ///
     /// ```
     /// use std::time::Duration;
@@ -287,120 +285,5 @@ impl fmt::Debug for Builder {
             .field("counts_successes", counts_successes)
             .field("restored", restored)
             .finish()
-    }
-}
-
-/// `.failures(3)` …
-#[must_use = "say `.within(…)`"]
-#[derive(Clone, Debug)]
-pub struct FailuresStep {
-    builder: Builder,
-    failures: u32,
-}
-
-impl FailuresStep {
-    /// … `.within(30 s)`.
-    pub fn within(self, within: Duration) -> Builder {
-        let mut builder = self.builder;
-        let on_success = builder.policy.window.unwrap_or_default().on_success;
-        builder.policy.window = Some(FailureWindow { failures: self.failures, within, on_success });
-        builder
-    }
-}
-
-/// `.failure_rate(0.5)` …
-#[must_use = "say `.over(…).min_calls(…)`"]
-#[derive(Clone, Debug)]
-pub struct FailureRateStep {
-    builder: Builder,
-    ratio: f64,
-    over: Duration,
-}
-
-impl FailureRateStep {
-    /// … `.over(60 s)` …
-    pub fn over(mut self, over: Duration) -> Self {
-        self.over = over;
-        self
-    }
-
-    /// … `.min_calls(20)`.
-    pub fn min_calls(self, min_calls: u32) -> Builder {
-        let mut builder = self.builder;
-        builder.policy.failure_rate = Some(FailureRate { ratio: self.ratio, over: self.over, min_calls });
-        builder
-    }
-}
-
-/// `.slow_calls(0.5)` …
-#[must_use = "say `.slower_than(…).over(…).min_calls(…)`"]
-#[derive(Clone, Debug)]
-pub struct SlowCallsStep {
-    builder: Builder,
-    ratio: f64,
-    slower_than: Duration,
-    over: Duration,
-}
-
-impl SlowCallsStep {
-    /// … `.slower_than(2 s)` …
-    pub fn slower_than(mut self, limit: Duration) -> Self {
-        self.slower_than = limit;
-        self
-    }
-
-    /// … `.over(60 s)` …
-    pub fn over(mut self, over: Duration) -> Self {
-        self.over = over;
-        self
-    }
-
-    /// … `.min_calls(20)`.
-    pub fn min_calls(self, min_calls: u32) -> Builder {
-        let Self { mut builder, ratio, slower_than, over } = self;
-        builder.policy.slow_calls = Some(SlowCalls { ratio, slower_than, over, min_calls });
-        builder
-    }
-}
-
-/// `.stalled(10)` …
-#[must_use = "say `.for_longer_than(…)`"]
-#[derive(Clone, Debug)]
-pub struct StallStep {
-    builder: Builder,
-    calls: u32,
-}
-
-impl StallStep {
-    /// … `.for_longer_than(5 s)`.
-    pub fn for_longer_than(self, longer_than: Duration) -> Builder {
-        let mut builder = self.builder;
-        builder.policy.stall = Some(Stall { calls: self.calls, longer_than });
-        builder
-    }
-}
-
-/// `.quota(100)` …
-#[must_use = "say `.per(…)`"]
-#[derive(Clone, Debug)]
-pub struct QuotaStep {
-    builder: Builder,
-    calls: u32,
-    burst: Option<u32>,
-}
-
-impl QuotaStep {
-    /// … `.with_burst(20)`: so many of them at once. Default: a tenth of them, at least 1.
-    pub fn with_burst(mut self, burst: u32) -> Self {
-        self.burst = Some(burst);
-        self
-    }
-
-    /// … `.per(60 s)`.
-    pub fn per(self, per: Duration) -> Builder {
-        let Self { mut builder, calls, burst } = self;
-        let quota = Quota::new(calls, per);
-        builder.policy.quota = Some(Quota { burst: burst.unwrap_or(quota.burst), ..quota });
-        builder
     }
 }

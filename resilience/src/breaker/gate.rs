@@ -7,9 +7,7 @@ use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::word::{
-    self, COUNTED_NOISY, CUSTOM_CLOCK, FREE, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED,
-};
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
@@ -200,7 +198,8 @@ impl Slot {
     #[cfg(feature = "http")]
     fn may_count(&self, ticket: u64) -> bool {
         let gate = self.gate();
-        (word::is_call(ticket) || word::tag(ticket) == PROBE) && (!word::admits_all(gate) || word::tag(gate) == FREE)
+        (word::is_call(ticket) || word::tag(ticket) == PROBE)
+            && (!word::admits_all(gate) || word::tag(gate) == word::FREE)
     }
 
     /// Counts a call for the rules that want it; whether it was slow.

@@ -9,6 +9,7 @@ mod rejected;
 mod setup;
 mod slot;
 mod snapshot;
+mod steps;
 #[cfg(test)]
 mod success_counts;
 pub(crate) mod sync;
@@ -18,10 +19,11 @@ mod waiting;
 mod weak;
 mod word;
 
-pub use builder::{Builder, FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
+pub use builder::Builder;
 pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
 pub use snapshot::{QuotaSnapshot, Snapshot, State};
+pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 
 #[cfg(feature = "http")]
 pub(crate) use permit::BodyPermit;

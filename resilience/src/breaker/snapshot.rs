@@ -71,6 +71,9 @@ pub struct Snapshot {
     pub level: u32,
     /// How long ago each failure in the window was recorded, newest first.
     pub failures: Vec<Duration>,
+    /// How many there have been in a row, where a rule counts them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub in_a_row: Option<u32>,
     /// Why it is not closed.
     pub trip: Option<TripSummary>,
     /// What its quota leaves, if it has one.
@@ -126,6 +129,7 @@ impl Snapshot {
                 hinted: trip.hinted,
             }),
             failures: view.failures,
+            in_a_row: view.in_a_row,
             quota: view.quota.map(|left| QuotaSnapshot {
                 tokens: left.tokens,
                 in_flight: left.in_flight,
@@ -174,6 +178,7 @@ impl Snapshot {
             level: self.level,
             overlay,
             failures: self.failures.iter().rev().map(|age| ago(*age)).collect(),
+            in_a_row: self.in_a_row,
             trip,
             quota,
             counts: self.counts,

@@ -1,6 +1,7 @@
 //! What to know before you rely on it.
 //!
-//! - **One process.** Each replica has its own breaker and learns for itself. Ten replicas send ten first probes.
+//! - **One process.** Each replica has its own breaker and learns for itself. Ten replicas send ten first
+//!   probes, and ten times a quota: give each its share.
 //! - **A policy, not an oracle.** A failure window cannot tell a sick upstream from a sick request. If some callers can
 //!   make calls fail at will, they can open the breaker for all: judge such answers as
 //!   [`Reachable`](crate::Verdict::Reachable) or [`Ignore`](crate::Verdict::Ignore), or give them a breaker of their own.

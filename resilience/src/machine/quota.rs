@@ -154,13 +154,14 @@ impl Machine {
 
     /// A call is answered, or will never be, whatever the epoch by now: the server has counted it, or never will.
     ///
-    /// Done with its outcome. Where that is known only after the answer, done with the answer, too, and
-    /// [undone](Self::ends_after_answer) for the outcome.
+    /// Done with its outcome. Where that is known only after the answer, done with the answer, too, and undone before the
+    /// outcome.
     pub(crate) fn answered(&mut self, ticket: Ticket) {
         self.count_quota(ticket, |out| out.saturating_sub(1));
     }
 
     /// The outcome of a call that was [answered](Self::answered) before is recorded next.
+    #[cfg(feature = "http")]
     pub(crate) fn ends_after_answer(&mut self, ticket: Ticket) {
         self.count_quota(ticket, |out| out.saturating_add(1));
     }

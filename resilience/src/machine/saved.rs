@@ -11,6 +11,8 @@ pub struct Saved {
     pub overlay: (Overlay, Option<Instant>),
     /// The failures in the log, oldest first.
     pub failures: Vec<Instant>,
+    /// How many there were in a row; as many as there are in the log, if it is not known.
+    pub in_a_row: Option<u32>,
     /// The trip that it has not recovered from; without one it is closed.
     pub trip: Option<Trip>,
     /// What its quota left, and when that was seen.
@@ -30,12 +32,16 @@ impl Machine {
     }
 
     fn take_up(&mut self, cx: &Context<'_>, saved: Saved) {
-        let Saved { level, overlay, mut failures, trip, quota, counts } = saved;
+        let Saved { level, overlay, mut failures, in_a_row, trip, quota, counts } = saved;
         failures.sort_unstable();
         if trip.is_none() {
             for at in failures {
                 self.seq = self.seq.wrapping_add(1);
                 self.log.push(at.min(cx.now));
+            }
+            if let Some(run) = in_a_row {
+                // Longer than the log where the window is short, shorter where it keeps what a success answered.
+                self.cleared = self.seq.wrapping_sub(run);
             }
         }
         if let Some((left, as_of)) = quota {

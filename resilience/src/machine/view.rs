@@ -94,6 +94,8 @@ pub struct View {
     pub level: u32,
     /// How long ago each failure in the log was recorded, newest first; those older than the window are left out.
     pub failures: Vec<Duration>,
+    /// How many there have been in a row, where a rule counts them.
+    pub in_a_row: Option<u32>,
     /// The trip that opened it, while it is open or half-open.
     pub trip: Option<Trip>,
     /// What its quota leaves, if it has one.
@@ -137,6 +139,7 @@ impl Machine {
             epoch: self.epoch,
             level: self.level(cx),
             failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
+            in_a_row: cx.rules.policy().in_a_row.map(|_| self.seq.wrapping_sub(self.cleared)),
             trip: self.standing_trip().copied(),
             quota: self.quota_left(cx),
             counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },

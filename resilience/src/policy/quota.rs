@@ -92,6 +92,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Policy;
 
     #[test]
     fn the_shortest_interval_that_keeps_to_the_limit_is_taken() {
@@ -109,5 +110,46 @@ mod tests {
     fn the_largest_quota_overflows_nothing() {
         let pace = Pace::of(Quota { calls: u32::MAX, per: Duration::MAX, burst: u32::MAX });
         assert_eq!(pace.fills_in(), (u128::from(u64::MAX) + 1) * u128::from(u32::MAX));
+    }
+
+    #[test]
+    fn values_out_of_range_are_errors_that_name_the_field() {
+        let field = |quota: Quota| {
+            let policy = Policy { quota: Some(quota), ..Policy::default() };
+            policy.check().err().map(|error| error.field())
+        };
+        let good = Quota { calls: 10, per: Duration::from_secs(1), burst: 10 };
+        assert_eq!(field(good), None);
+        assert_eq!(field(Quota { calls: 1, burst: 1, ..good }), None);
+        assert_eq!(field(Quota { calls: 0, ..good }), Some("quota.calls"));
+        assert_eq!(field(Quota { per: Duration::ZERO, ..good }), Some("quota.per"));
+        assert_eq!(field(Quota { burst: 0, ..good }), Some("quota.burst"));
+        assert_eq!(field(Quota { burst: 11, ..good }), Some("quota.burst"));
+        assert_eq!(field(Quota { calls: u32::MAX, per: Duration::MAX, burst: u32::MAX }), None);
+        let built = crate::Breaker::builder().quota(100).with_burst(0).per(Duration::from_secs(1)).build();
+        assert_eq!(built.unwrap_err().to_string(), "`quota.burst` is 0; it must be from 1 to `quota.calls`");
+    }
+
+    #[cfg(feature = "serde")]
+    #[test]
+    fn a_quota_reads_and_writes_as_people_do() {
+        let read = |text: &str| serde_json::from_str::<Policy>(text).map(|policy| policy.quota);
+        let quota = Quota::new(100, Duration::from_secs(60));
+        assert_eq!(read(r#"{"quota":{"calls":100,"per":"1m"}}"#).unwrap(), Some(quota));
+        let burst = Some(Quota { burst: 30, ..quota });
+        assert_eq!(read(r#"{"quota":{"calls":100,"per":"1m","burst":30}}"#).unwrap(), burst);
+        assert_eq!(read("{}").unwrap(), None);
+        for wrong in [
+            r#"{"quota":{"calls":100}}"#,
+            r#"{"quota":{"per":"1m"}}"#,
+            r#"{"quota":{"calls":-1,"per":"1m"}}"#,
+            r#"{"quota":{"calls":100,"per":"soon"}}"#,
+            r#"{"quota":{"calls":100,"per":"1m","bursts":3}}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let policy = Policy { quota: burst, ..Policy::default() };
+        let text = serde_json::to_string(&policy).unwrap();
+        assert_eq!(serde_json::from_str::<Policy>(&text).unwrap(), policy);
     }
 }
