@@ -27,7 +27,7 @@ pub struct Data<'d> {
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 936.0;
-const TOP: f64 = 122.0;
+const TOP: f64 = 134.0;
 const PLOT: f64 = 170.0;
 const STRIP: f64 = 18.0;
 const PANEL: f64 = 290.0;
@@ -63,7 +63,8 @@ pub fn plot(data: &Data<'_>) -> String {
     let longest = timelines.iter().map(Vec::len).max().unwrap_or(0);
     let seconds = seconds(longest, width).max(f64::MIN_POSITIVE);
     let highest = timelines.iter().flatten().map(|bucket| rate(total(bucket), width)).fold(1.0, f64::max);
-    let scale = Scale { seconds, highest: nice(highest / 4.0) * 4.0 };
+    let step = nice(highest / 4.0);
+    let scale = Scale { seconds, step, highest: (highest / step).ceil() * step };
 
     let mut svg = Svg::default();
     svg.line(format_args!(
@@ -120,6 +121,7 @@ impl Svg {
 struct Scale {
     seconds: f64,
     highest: f64,
+    step: f64,
 }
 
 impl Scale {
@@ -138,12 +140,16 @@ fn legend(svg: &mut Svg) {
         ("refused", "refused by the breaker"),
         ("failed", "failed or timed out"),
         ("sick", "upstream sick"),
+        ("closed", "closed"),
+        ("open", "open"),
+        ("half", "half-open"),
     ];
     let mut x = 24.0;
     for (class, text) in entries {
         svg.rect(class, x, 74.0, 14.0, 14.0);
         svg.text("", x + 20.0, 86.0, text);
-        x += 20.0 + 7.2 * text.chars().fold(0.0, |wide, _| wide + 1.0) + 22.0;
+        // About as wide as a letter is in most fonts; there is room for wider ones.
+        x += 20.0 + text.chars().fold(0.0, |wide, _| wide + 7.0) + 20.0;
     }
 }
 
@@ -173,11 +179,12 @@ fn panel(
         let (from, to) = (scale.x(phase.from.as_secs_f64()), scale.x(phase.to.as_secs_f64()));
         svg.rect("sick", from, top, to - from, PLOT);
     }
-    for tick in 0..=4 {
-        let value = scale.highest * f64::from(tick) / 4.0;
+    let mut value = 0.0;
+    while value <= scale.highest + 1e-9 {
         let y = bottom - scale.height(value);
         svg.rule("g", LEFT, y, RIGHT, y);
-        svg.text("m e", LEFT - 8.0, y + 4.5, &value.to_string());
+        svg.text("m e", LEFT - 8.0, y + 4.5, &number(value));
+        value += scale.step;
     }
     svg.line(format_args!(
         "<text class=\"m c\" transform=\"translate(18 {:.1}) rotate(-90)\">answers per second</text>",
@@ -199,7 +206,7 @@ fn panel(
     while tick <= scale.seconds + 1e-9 {
         let (x, y) = (scale.x(tick), bottom + STRIP + 26.0);
         svg.rule("ax", x, bottom, x, bottom + 4.0);
-        svg.text("m c", x, y, &format!("{}", (tick * 1000.0).round() / 1000.0));
+        svg.text("m c", x, y, &number(tick));
         tick += step;
     }
     svg.text("m c", f64::midpoint(LEFT, RIGHT), bottom + STRIP + 46.0, "seconds since the start");
@@ -269,6 +276,11 @@ fn rate(count: u32, width: Duration) -> f64 {
 
 fn seconds(places: usize, width: Duration) -> f64 {
     u32::try_from(places).map_or(f64::MAX, |places| f64::from(places) * width.as_secs_f64())
+}
+
+/// A number on an axis, without what adding up leaves behind.
+fn number(value: f64) -> String {
+    ((value * 1000.0).round() / 1000.0).to_string()
 }
 
 /// The next number that people like on an axis: 1, 2, 2.5 or 5, times a power of ten.
