@@ -27,7 +27,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A point in time on a breaker's clock, in nanoseconds since that clock's own origin.
 ///
@@ -227,6 +227,13 @@ pub(crate) fn timer(wait: Duration) -> tokio::time::Instant {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_secs(86_400);
     tokio::time::Instant::now() + wait.clamp(SHORTEST, LONGEST)
+}
+
+/// What the wall clock says. Bare WebAssembly has none, and asking for it panics there.
+pub(crate) fn wall() -> Option<SystemTime> {
+    // It steps, so whoever asks says why that does no harm.
+    #[allow(clippy::disallowed_methods)]
+    (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(SystemTime::now)
 }
 
 /// How much the coarse reading may lag behind the exact one: the longest kernel tick there is (100 Hz), twice.

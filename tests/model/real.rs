@@ -8,10 +8,10 @@ pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
 
-use resilience::machine::{Reason, Rule};
+use resilience::machine::{Counts, Reason, Rule};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, SlowCalls, Stall};
 use resilience::{Hint, Policy, Verdict};
-use support::model::{self, Cause, Nanos, Why};
+use support::model::{self, Cause, Nanos, Totals, Why};
 
 /// A policy of the model in the words of the crate.
 pub(crate) fn policy(policy: &model::Policy) -> Policy {
@@ -61,7 +61,7 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
     }
 }
 
-fn verdict(verdict: model::Verdict) -> Verdict {
+pub(crate) fn verdict(verdict: model::Verdict) -> Verdict {
     match verdict {
         model::Verdict::Success => Verdict::Success,
         model::Verdict::Failure(hint) => Verdict::Failure(hint.map(|hint| {
@@ -98,6 +98,11 @@ fn cause(rule: Rule, failures: u32, first: Nanos, last: Nanos) -> Cause {
         other => panic!("there is no rule {other:?}"),
     };
     Cause { rule, counted: Some((failures, first, last)) }
+}
+
+fn totals(counts: Counts) -> Totals {
+    let Counts { failures, trips, late, probes, shadow_refused, .. } = counts;
+    Totals { failures, trips, late, probes, shadow_refused }
 }
 
 fn duration(nanos: Nanos) -> Duration {

@@ -123,6 +123,14 @@ agreed! {
          shadow
          admit
          #1 failure";
+    a_rate_over_another_length_starts_with_nothing:
+        "policy: no window; rate 0.5 over 10s of 2
+         admit
+         #0 failure
+         policy: no window; rate 0.5 over 5s of 2
+         admit
+         #1 failure
+         read";
     a_run_is_counted_from_when_somebody_asks_for_it:
         "policy: window 3 in 1s keep
          admit

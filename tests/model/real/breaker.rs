@@ -62,11 +62,6 @@ impl Subject for RealBreaker {
         false
     }
 
-    /// A call that was admitted when its success could change nothing is not looked at again.
-    fn judges_by_later_policies(&self) -> bool {
-        false
-    }
-
     fn wait(&mut self, length: Nanos) {
         self.now += length;
         self.clock.advance(super::duration(length));
@@ -115,7 +110,7 @@ impl Subject for RealBreaker {
                 let ago = |age: Duration| self.now - age.as_nanos();
                 super::cause(trip.rule, trip.failures, ago(trip.first_ago), ago(trip.last_ago))
             }),
-            late: Some(snapshot.counts.late),
+            totals: super::totals(snapshot.counts),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The pure machine, with a naive tally of calls at its side.
 
 use resilience::clock::Instant;
-use resilience::machine::{Command, Context, EventKind, Machine, Phase, Report, Tally, Ticket};
+use resilience::machine::{Command, Context, Event, EventKind, Machine, Phase, Report, Tally, Ticket};
 use resilience::policy::Rules;
 use resilience::{Verdict, machine};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
 
 /// A machine and the calls that it admitted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RealMachine {
     machine: Machine,
     rules: Rules,
@@ -20,7 +20,8 @@ pub(crate) struct RealMachine {
     rate: Vec<(u64, bool)>,
     /// When, and whether they were slow.
     slow: Vec<(u64, bool)>,
-    events: Vec<machine::Event>,
+    /// What was told of the last step.
+    events: Vec<Event>,
 }
 
 impl RealMachine {
@@ -38,10 +39,34 @@ impl RealMachine {
         }
     }
 
-    fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<machine::Event>) -> R) -> R {
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::new(&self.rules, Instant::from_nanos(self.now))
+    }
+
+    /// The ticket of a call, and when it was admitted.
+    pub(crate) fn ticket(&self, call: usize) -> (Ticket, u64) {
+        let (ticket, admitted, _) = self.calls[call];
+        (ticket, admitted)
+    }
+
+    /// What was told since this was asked last.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<Event>) -> R) -> R {
+        let mut events = Vec::new();
         let context = Context::new(&self.rules, Instant::from_nanos(self.now));
-        let result = act(&mut self.machine, &context, &mut self.events);
-        for event in self.events.drain(..) {
+        let result = act(&mut self.machine, &context, &mut events);
+        for event in &events {
             let clean = match event.kind {
                 EventKind::Closed | EventKind::Reset => true,
                 EventKind::OverlayChanged { from, .. } => {
@@ -54,12 +79,13 @@ impl RealMachine {
                 self.slow.clear();
             }
         }
+        self.events.extend(events);
         result
     }
 
     fn end(&mut self, call: usize, verdict: Verdict, answered: bool) {
         let (ticket, admitted, timed) = self.calls[call];
-        self.act(|machine, context, events| machine.settle(context, events));
+        self.act(Machine::settle);
         let slow = timed && self.policy.slow_calls.is_some_and(|slow| Nanos::from(self.now - admitted) > slow.limit);
         let obeys = self.policy.hints == model::Hints::Obey;
         let failed = match verdict {
@@ -68,7 +94,9 @@ impl RealMachine {
             _ => false,
         };
         let counts = !matches!(verdict, Verdict::Ignore | Verdict::Relayed(_));
-        if counts && matches!(ticket, Ticket::Call { epoch, .. } if epoch == self.machine.epoch()) {
+        if counts
+            && matches!(ticket, Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } if epoch == self.machine.epoch())
+        {
             self.rate.push((self.now, failed));
             self.slow.push((self.now, slow));
         }
@@ -146,7 +174,7 @@ impl Subject for RealMachine {
     }
 
     fn view(&mut self) -> SeenView {
-        let view = self.machine.view(&Context::new(&self.rules, Instant::from_nanos(self.now)));
+        let view = self.machine.view(&self.context());
         let (phase, remaining) = match view.phase {
             Phase::Closed => (SeenPhase::Closed, None),
             Phase::Open { until } => (SeenPhase::Open, Some(until.as_nanos().saturating_sub(self.now).into())),
@@ -164,6 +192,6 @@ impl Subject for RealMachine {
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
-        SeenView { phase, overlay, remaining, level: view.level, failures, cause, late: Some(view.counts.late) }
+        SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
     }
 }

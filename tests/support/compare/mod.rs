@@ -10,7 +10,7 @@ use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict,
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Comparison<S> {
     /// The states that the description allows, given all that was seen: one, unless it left a choice open.
     models: Vec<Model>,
@@ -92,16 +92,17 @@ impl<S: Subject> Comparison<S> {
         Ok(())
     }
 
-    /// Where the description leaves open what becomes of calls that are out, none is.
+    /// It is not said by which policy calls are judged that are out while closed, so none is.
     fn set_policy(&mut self, policy: &Policy) -> Result<Option<usize>, Disagreement> {
         let mut policy = policy.clone();
         match self.models[0].phase() {
-            Phase::Closed { .. } if !self.subject.judges_by_later_policies() => {
+            Phase::Closed { .. } => {
                 for call in self.out.clone() {
                     self.step(&Step::Outcome { call, verdict: Verdict::Ignore })?;
                 }
             }
-            // Nor is it said when a stage was complete that wants fewer successes now than there have been.
+            // Nor is it said which comes first at that instant: a stage that wants fewer successes now than there have
+            // been, or a deadline that is shorter.
             Phase::HalfOpen { .. } => policy.probes = self.models[0].policy().probes,
             _ => {}
         }
@@ -212,6 +213,21 @@ impl<S: Subject> Comparison<S> {
         &self.done
     }
 
+    /// The real thing.
+    pub fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// The real thing, to look closer at it.
+    pub fn subject_mut(&mut self) -> &mut S {
+        &mut self.subject
+    }
+
+    /// The calls that are out, in order of admission.
+    pub fn out(&self) -> &[usize] {
+        &self.out
+    }
+
     /// The time since the start.
     pub fn now(&self) -> Nanos {
         self.now
@@ -262,7 +278,7 @@ fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
         // Without a window nobody says which failures are meant.
         && (model.policy().window.is_none() || view.failures == seen.failures)
         && causes_agree(&view.tripped_by, seen.cause)
-        && seen.late.is_none_or(|late| late == view.late)
+        && seen.totals == view.totals
         && matches!(view.phase, Phase::Open(_)) == seen.remaining.is_some()
         && seen.remaining.is_none_or(|remaining| model.pin(now + remaining))
 }

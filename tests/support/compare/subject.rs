@@ -1,6 +1,6 @@
 //! The real thing, as the comparison sees it.
 
-use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Totals, Verdict, Why};
 
 /// What a call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub struct SeenView {
     pub failures: usize,
     /// Why it is not closed, if it is not.
     pub cause: Option<Cause>,
-    /// Outcomes of other epochs, if they are shown.
-    pub late: Option<u64>,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 /// Something that claims to be a breaker. Calls are numbered in order of admission.
@@ -61,11 +61,6 @@ pub trait Subject {
     fn drop_call(&mut self, call: usize);
     /// Whether a dropped call is judged by its age; else it says nothing.
     fn judges_drops(&self) -> bool {
-        true
-    }
-    /// Whether calls that are out while closed are judged by a policy that was set after they were admitted; else it is
-    /// not said what becomes of them.
-    fn judges_by_later_policies(&self) -> bool {
         true
     }
     /// Time passes.
@@ -145,6 +140,6 @@ impl Subject for Imitation {
         };
         let failures = view.failures;
         let cause = view.tripped_by.first().copied();
-        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, late: Some(view.late) }
+        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, totals: view.totals }
     }
 }

@@ -17,9 +17,11 @@
 //! | `half_open` | who may probe, and is a stage complete? |
 //! | `admission` | may this call pass, and if not, why and for how long? |
 //! | `outcome` | what does a verdict change? |
+//! | `essence` | what of the past still matters? |
 //! | `operator` | what do overlay, reset and a new policy change? |
 
 mod admission;
+mod essence;
 mod half_open;
 mod history;
 mod landmarks;
@@ -30,6 +32,7 @@ mod rules;
 mod time;
 
 pub use admission::{Answer, Refusal, Why};
+pub use essence::Essence;
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
@@ -109,6 +112,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     policy: Policy,
+    /// When the present policy was set: nothing that it brings about lies before.
+    policy_since: Nanos,
     overlay: Overlay,
     phase: Phase,
     /// Grows with every change of phase or overlay.
@@ -118,8 +123,22 @@ pub struct Model {
     history: History,
     /// Why it tripped last.
     tripped_by: Vec<Cause>,
+    totals: Totals,
+}
+
+/// Counts of what is not healthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures: of calls and probes, of deadlines that ran out, and one for each stall.
+    pub failures: u64,
+    /// Trips.
+    pub trips: u64,
     /// Outcomes that came back in another epoch.
-    late: u64,
+    pub late: u64,
+    /// Probes admitted.
+    pub probes: u64,
+    /// Calls that were admitted only because nothing is refused in shadow.
+    pub shadow_refused: u64,
 }
 
 /// What a reader sees.
@@ -137,8 +156,8 @@ pub struct View {
     pub failures: usize,
     /// Why it is not closed; several where more than one rule held.
     pub tripped_by: Vec<Cause>,
-    /// Outcomes so far that came back in another epoch.
-    pub late: u64,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 impl Model {
@@ -147,13 +166,14 @@ impl Model {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
+            policy_since: 0,
             overlay: Overlay::Automatic,
             phase: Phase::Closed { since: 0 },
             epoch: 0,
             level: 0,
             history: History::default(),
             tripped_by: Vec::new(),
-            late: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -175,7 +195,7 @@ impl Model {
                 Phase::Closed { .. } => Vec::new(),
                 _ => self.tripped_by.clone(),
             },
-            late: self.late,
+            totals: self.totals,
         }
     }
 

@@ -50,7 +50,7 @@ impl Model {
         self.history.clean();
     }
 
-    /// A new policy keeps the state.
+    /// A new policy keeps the state, and acts from now on.
     pub fn set_policy(&mut self, policy: Policy, now: Nanos) {
         self.settle(now);
         self.level = self.level_at(now);
@@ -73,6 +73,7 @@ impl Model {
             Phase::HalfOpen { .. } => {}
         }
         self.policy = policy;
+        self.policy_since = now;
     }
 
     /// The failure log keeps what fits into both; a window of another length starts with nothing.

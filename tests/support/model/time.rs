@@ -19,15 +19,21 @@ impl Model {
             if at > now {
                 return;
             }
+            // What a new policy has made overdue happens when it is set.
+            let at = at.max(self.policy_since);
             match due {
                 Due::OverlayExpires => self.put_overlay(Overlay::Automatic, at),
                 Due::CoolDownEnds => self.half_open(at),
                 // A deadline that runs out reopens, as of that instant, only if no probe admitted later has succeeded
                 // meanwhile; either way the permit is void from then on.
                 Due::ProbeIsOverdue(call) if self.is_excused(call) => self.history.void(call),
-                Due::ProbeIsOverdue(_) => self.trip(at, vec![Cause::one(Rule::ProbeDeadline, at)], None),
+                Due::ProbeIsOverdue(_) => {
+                    self.totals.failures += 1;
+                    self.trip(at, vec![Cause::one(Rule::ProbeDeadline, at)], None);
+                }
                 Due::StageEnds => self.next_stage(at),
                 Due::Stalls => {
+                    self.totals.failures += 1;
                     let farthest = self.farthest_hint(at);
                     self.trip(at, vec![Cause::uncounted(Rule::Stall)], farthest);
                 }
@@ -77,6 +83,7 @@ impl Model {
         self.level = level.saturating_add(1);
         self.epoch += 1;
         self.tripped_by = causes;
+        self.totals.trips += 1;
         // A trip clears the log.
         self.history.clean();
     }
