@@ -8,3 +8,6 @@ pub mod http;
 pub mod load;
 pub mod process;
 pub mod store;
+
+#[cfg(test)]
+mod readme;
