@@ -215,7 +215,8 @@ fn panel(
 /// The answers a second, stacked: what was refused on what succeeded, what failed on top.
 fn areas(svg: &mut Svg, buckets: &[Bucket], width: Duration, bottom: f64, scale: &Scale) {
     let mut floor = vec![0; buckets.len()];
-    let kinds: [(&str, fn(&Bucket) -> u32); 3] =
+    type Count = fn(&Bucket) -> u32;
+    let kinds: [(&str, Count); 3] =
         [("added", |bucket| bucket.added), ("refused", |bucket| bucket.refused), ("failed", |bucket| bucket.failed)];
     for (class, count) in kinds {
         let mut path = String::new();

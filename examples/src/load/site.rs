@@ -17,7 +17,7 @@ pub(super) enum Site {
     /// Both in this process.
     Own { gateway: gateway::Running, upstream: event_api::Running },
     /// A gateway that runs already.
-    Theirs(Theirs),
+    Theirs(Box<Theirs>),
 }
 
 /// See [`Site`].
@@ -50,7 +50,7 @@ impl Site {
             Some(upstream) => asked(upstream, Method::GET, "/faults", &Value::Null).await?["plan"].clone(),
         };
         let Value::String(plan) = plan else { return Err(LoadError::NotItsOwn) };
-        Ok(Self::Theirs(Theirs { gateway, upstream, plan }))
+        Ok(Self::Theirs(Box::new(Theirs { gateway, upstream, plan })))
     }
 
     async fn own(config: &Config) -> Result<Self, LoadError> {
@@ -174,7 +174,7 @@ async fn watch_own(breaker: &Breaker, mut note: impl FnMut(State)) {
     while events.next().await.is_some() {
         note(breaker.state());
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Asks for something that has to be granted.
