@@ -83,8 +83,9 @@ fn an_operator_who_cannot_decide() {
         Overlay::Automatic,
         Overlay::ForcedOpen { expiry: None },
         Overlay::ForcedOpen { expiry: Some(2) },
-        Overlay::ForcedClosed,
-        Overlay::Shadow,
+        Overlay::ForcedClosed { expiry: None },
+        Overlay::Shadow { expiry: None },
+        Overlay::Shadow { expiry: Some(3) },
     ];
     report("an operator", &small(), &Limits { overlays, ..calls(2) });
 }

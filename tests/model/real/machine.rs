@@ -6,6 +6,7 @@ use resilience::policy::Rules;
 use resilience::{Verdict, machine};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
+use support::script::Step;
 
 /// A machine and the calls that it admitted.
 #[derive(Clone, Debug)]
@@ -20,8 +21,10 @@ pub(crate) struct RealMachine {
     rate: Vec<(u64, bool)>,
     /// When, and whether they were slow.
     slow: Vec<(u64, bool)>,
-    /// What was told of the last step.
+    /// What was told and not compared yet.
     events: Vec<Event>,
+    /// What was told and not looked at more closely yet.
+    unseen: Vec<Event>,
 }
 
 impl RealMachine {
@@ -36,6 +39,7 @@ impl RealMachine {
             rate: Vec::new(),
             slow: Vec::new(),
             events: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 
@@ -59,7 +63,7 @@ impl RealMachine {
 
     /// What was told since this was asked last.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.unseen)
     }
 
     fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<Event>) -> R) -> R {
@@ -79,6 +83,7 @@ impl RealMachine {
                 self.slow.clear();
             }
         }
+        self.unseen.extend(&events);
         self.events.extend(events);
         result
     }
@@ -144,11 +149,12 @@ impl Subject for RealMachine {
 
     fn overlay(&mut self, overlay: Overlay) {
         let after = |length: Nanos| Instant::from_nanos(self.now + u64::try_from(length).unwrap());
-        let (overlay, until) = match overlay {
-            Overlay::Automatic => (machine::Overlay::Automatic, None),
-            Overlay::ForcedOpen { expiry } => (machine::Overlay::ForcedOpen, expiry.map(after)),
-            Overlay::ForcedClosed => (machine::Overlay::ForcedClosed, None),
-            Overlay::Shadow => (machine::Overlay::Shadow, None),
+        let until = overlay.expiry().map(after);
+        let overlay = match overlay {
+            Overlay::Automatic => machine::Overlay::Automatic,
+            Overlay::ForcedOpen { .. } => machine::Overlay::ForcedOpen,
+            Overlay::ForcedClosed { .. } => machine::Overlay::ForcedClosed,
+            Overlay::Shadow { .. } => machine::Overlay::Shadow,
         };
         self.act(|machine, context, events| machine.command(context, Command::Overlay(overlay, until), events));
     }
@@ -180,18 +186,19 @@ impl Subject for RealMachine {
             Phase::Open { until } => (SeenPhase::Open, Some(until.as_nanos().saturating_sub(self.now).into())),
             Phase::HalfOpen { stage, .. } => (SeenPhase::HalfOpen { stage }, None),
         };
-        let overlay = match view.overlay {
-            machine::Overlay::Automatic => Overlay::Automatic,
-            machine::Overlay::ForcedOpen => {
-                Overlay::ForcedOpen { expiry: view.overlay_until.map(|until| until.as_nanos().into()) }
-            }
-            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
-            machine::Overlay::Shadow => Overlay::Shadow,
-        };
+        let overlay = super::overlay(view.overlay, view.overlay_until.map(|until| until.as_nanos().into()));
         let failures = view.failures.len();
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
         SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
+    }
+
+    fn events(&mut self) -> Vec<model::Event> {
+        self.events.drain(..).filter_map(super::event).collect()
+    }
+
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. } | Step::Outcome { .. } | Step::Drop { .. })
     }
 }

@@ -41,10 +41,10 @@ impl Model {
         let decision = match self.overlay {
             Overlay::ForcedOpen { expiry } => Err(Refusal { why: Why::Forced, wait: expiry.map(|at| at - now) }),
             // Nothing is recorded: the machine does not hear of the call.
-            Overlay::ForcedClosed => Ok(Role::Bystander),
+            Overlay::ForcedClosed { .. } => Ok(Role::Bystander),
             Overlay::Automatic => self.decide(may_probe, now),
             // What the machine would refuse is admitted all the same.
-            Overlay::Shadow => self.decide(may_probe, now).or_else(|_| {
+            Overlay::Shadow { .. } => self.decide(may_probe, now).or_else(|_| {
                 self.totals.shadow_refused += 1;
                 Ok(Role::Bystander)
             }),

@@ -12,21 +12,12 @@ use super::{Call, CoolDown, Forgive, Model, Nanos, Overlay, Phase, Role};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Essence {
     /// With an expiry as the time that is left.
-    overlay: Cover,
+    overlay: Overlay,
     phase: Place,
     out: Vec<OutCall>,
     /// The age of each failure of the log, and how far its hint reaches.
     log: Vec<(Nanos, Nanos)>,
     run: usize,
-}
-
-/// The overlay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Cover {
-    Automatic,
-    ForcedOpen { left: Option<Nanos> },
-    ForcedClosed,
-    Shadow,
 }
 
 /// The phase by ages.
@@ -106,12 +97,7 @@ impl Model {
             _ => 0,
         };
         Essence {
-            overlay: match self.overlay {
-                Overlay::Automatic => Cover::Automatic,
-                Overlay::ForcedOpen { expiry } => Cover::ForcedOpen { left: expiry.map(|at| at - now) },
-                Overlay::ForcedClosed => Cover::ForcedClosed,
-                Overlay::Shadow => Cover::Shadow,
-            },
+            overlay: self.overlay.map_expiry(|at| at - now),
             phase: self.place(now, age),
             out: out.collect(),
             log: log.iter().map(|(_, end)| (age(end.at), reach(end))).collect(),

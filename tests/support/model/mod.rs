@@ -18,10 +18,12 @@
 //! | `admission` | may this call pass, and if not, why and for how long? |
 //! | `outcome` | what does a verdict change? |
 //! | `essence` | what of the past still matters? |
+//! | `event` | what are observers told? |
 //! | `operator` | what do overlay, reset and a new policy change? |
 
 mod admission;
 mod essence;
+mod event;
 mod half_open;
 mod history;
 mod landmarks;
@@ -33,6 +35,7 @@ mod time;
 
 pub use admission::{Answer, Refusal, Why};
 pub use essence::Essence;
+pub use event::{Event, What};
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
@@ -41,26 +44,64 @@ pub use rules::{Cause, Rule};
 use history::History;
 
 /// What lies over the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Overlay {
     /// Nothing: the machine decides.
     Automatic,
-    /// Everything is refused, until the expiry if there is one.
+    /// Everything is refused.
     ForcedOpen {
         /// Ends by itself at this instant.
         expiry: Option<Nanos>,
     },
     /// Everything is admitted.
-    ForcedClosed,
+    ForcedClosed {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
     /// The machine runs, nothing is refused.
-    Shadow,
+    Shadow {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
 }
 
 impl Overlay {
     /// Whether nothing is recorded.
     #[must_use]
     pub const fn is_forced(self) -> bool {
-        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed)
+        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed { .. })
+    }
+
+    /// When it ends by itself.
+    #[must_use]
+    pub const fn expiry(self) -> Option<Nanos> {
+        match self {
+            Self::Automatic => None,
+            Self::ForcedOpen { expiry } | Self::ForcedClosed { expiry } | Self::Shadow { expiry } => expiry,
+        }
+    }
+
+    /// The same without an expiry.
+    #[must_use]
+    pub const fn bare(self) -> Self {
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry: None },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry: None },
+            Self::Shadow { .. } => Self::Shadow { expiry: None },
+        }
+    }
+
+    /// The same with the expiry changed, if it has one.
+    #[must_use]
+    pub fn map_expiry(self, change: impl Fn(Nanos) -> Nanos) -> Self {
+        let expiry = self.expiry().map(change);
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry },
+            Self::Shadow { .. } => Self::Shadow { expiry },
+        }
     }
 }
 
@@ -124,6 +165,9 @@ pub struct Model {
     /// Why it tripped last.
     tripped_by: Vec<Cause>,
     totals: Totals,
+    events: Vec<Event>,
+    /// It became half-open under a forced overlay: that is told when the overlay ends, for it begins anew then.
+    untold: bool,
 }
 
 /// Counts of what is not healthy.
@@ -174,6 +218,8 @@ impl Model {
             history: History::default(),
             tripped_by: Vec::new(),
             totals: Totals::default(),
+            events: Vec::new(),
+            untold: false,
         }
     }
 
