@@ -8,6 +8,7 @@ use crate::{event_api, gateway};
 use http::Method;
 use resilience::{Breaker, State};
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -115,7 +116,7 @@ impl Site {
     }
 
     /// Writes down the states of the breaker, for as long as it is polled. Never ends.
-    pub(super) async fn watch(&self, start: Instant, bands: &mut Vec<Band>) {
+    pub(super) async fn watch(&self, start: Instant, bands: &mut Vec<Band>) -> Infallible {
         let mut note = |state| {
             if bands.last().is_none_or(|band| band.state != state) {
                 bands.push(Band { from: start.elapsed(), state });
@@ -167,14 +168,14 @@ impl Theirs {
     }
 }
 
-async fn watch_own(breaker: &Breaker, mut note: impl FnMut(State)) {
+async fn watch_own(breaker: &Breaker, mut note: impl FnMut(State)) -> Infallible {
     let mut events = breaker.subscribe();
     note(breaker.state());
     // The breaker outlives its site's watch, so there is always a next event to wait for.
     while events.next().await.is_some() {
         note(breaker.state());
     }
-    std::future::pending::<()>().await;
+    std::future::pending().await
 }
 
 /// Asks for something that has to be granted.
