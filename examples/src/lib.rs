@@ -5,5 +5,9 @@ pub mod contract;
 pub mod event_api;
 pub mod gateway;
 pub mod http;
+pub mod load;
 pub mod process;
 pub mod store;
+
+#[cfg(test)]
+mod readme;

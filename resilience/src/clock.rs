@@ -248,6 +248,7 @@ mod source {
     use super::Instant;
     use rustix::time::{ClockId, clock_gettime};
 
+    #[inline]
     fn read(id: ClockId) -> Instant {
         let time = clock_gettime(id);
         // Monotonic time is never negative, and 584 years fit.
@@ -255,10 +256,12 @@ mod source {
         Instant((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
     }
 
+    #[inline]
     pub(crate) fn exact() -> Instant {
         read(ClockId::Monotonic)
     }
 
+    #[inline]
     pub(crate) fn coarse() -> Instant {
         read(ClockId::MonotonicCoarse)
     }

@@ -8,10 +8,10 @@ pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
 
-use resilience::machine::{Counts, Overlay, Reason, Rule};
+use resilience::machine::{Counts, Event, EventKind, Overlay, Reason, Rule};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, SlowCalls, Stall};
 use resilience::{Hint, Policy, Verdict};
-use support::model::{self, Cause, Nanos, Totals, Why};
+use support::model::{self, Cause, Nanos, Totals, What, Why};
 
 /// A policy of the model in the words of the crate.
 pub(crate) fn policy(policy: &model::Policy) -> Policy {
@@ -109,6 +109,21 @@ fn overlay(overlay: Overlay, expiry: Option<Nanos>) -> model::Overlay {
         Overlay::ForcedClosed => model::Overlay::ForcedClosed { expiry },
         Overlay::Shadow => model::Overlay::Shadow { expiry },
     }
+}
+
+/// An event; `None` if it is none that the model knows.
+fn event(event: Event) -> Option<model::Event> {
+    let what = match event.kind {
+        EventKind::Tripped(trip) => What::Tripped(trip.level),
+        EventKind::HalfOpened => What::HalfOpened,
+        EventKind::StageReached(stage) => What::StageReached(stage),
+        EventKind::Closed => What::Closed,
+        EventKind::OverlayChanged { from, to } => What::OverlayChanged(overlay(from, None), overlay(to, None)),
+        EventKind::Reset => What::Reset,
+        EventKind::PolicyChanged => What::PolicyChanged,
+        _ => return None,
+    };
+    Some(model::Event { at: event.at.as_nanos().into(), shadow: event.shadow, what })
 }
 
 fn totals(counts: Counts) -> Totals {

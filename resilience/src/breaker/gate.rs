@@ -26,9 +26,14 @@ impl Slot {
         match word::tag(gate) {
             _ if word::admits_all(gate) => false,
             OPEN if self.stays_open(gate).is_some() => true,
-            // Whether this request may probe is not known before there is one.
-            _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
+            _ => self.would_refuse_now(),
         }
+    }
+
+    #[inline(never)]
+    fn would_refuse_now(&self) -> bool {
+        // Whether this request may probe is not known before there is one.
+        self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some())
     }
 
     /// How long a call would be told to wait; `None` if it would not be refused.
@@ -53,13 +58,17 @@ impl Slot {
     #[cold]
     #[inline(never)]
     fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        if word::tag(gate) == OPEN {
-            if let Some(rejected) = self.refuse_at_once(gate) {
-                return Err(rejected);
-            }
+        match self.refuse_at_once(gate) {
+            Some(rejected) => Err(rejected),
+            // The user's predicate runs before the lock is taken.
+            None => self.admit_now(gate, may_probe()),
         }
-        // The user's predicate runs before the lock is taken.
-        let may_probe = may_probe();
+    }
+
+    // What follows takes no closure, so that it is compiled once, here, and its parts are inlined.
+
+    #[inline(never)]
+    fn admit_now(&'static self, gate: u64, may_probe: bool) -> Result<u64, Rejected> {
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
             Ok(ticket) => Ok(word::of_ticket(ticket) | gate & CUSTOM_CLOCK),
             Err(refusal) => Err(self.refuse(machine, cx, setup, refusal, events)),
@@ -75,9 +84,12 @@ impl Slot {
         (self.gate() == gate && now.plus(clock::COARSE_SLACK) < until).then_some(now)
     }
 
-    /// A refusal without the lock.
-    #[inline]
+    /// A refusal without the lock, where the gate says open.
+    #[inline(never)]
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
+        if word::tag(gate) != OPEN {
+            return None;
+        }
         let told = self.told();
         let now = self.stays_open(gate)?;
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
@@ -87,15 +99,12 @@ impl Slot {
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
     #[cold]
-    #[inline(never)]
     pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
-        let gate = self.gate();
-        if word::tag(gate) == OPEN {
-            if let Some(rejected) = self.refuse_at_once(gate) {
-                return rejected;
-            }
-        }
-        let may_probe = may_probe();
+        self.refuse_at_once(self.gate()).unwrap_or_else(|| self.refuse_now(may_probe()))
+    }
+
+    #[inline(never)]
+    fn refuse_now(&'static self, may_probe: bool) -> Rejected {
         self.step(|machine, cx, setup, events| {
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
             let refusal = machine.turn_away(cx, may_probe, events).unwrap_or(stale);
@@ -137,29 +146,33 @@ impl Slot {
         match word::tag(ticket) {
             UNTRACKED | word::NONE => return false,
             // Admitted when there was nothing to clear, so it clears nothing.
-            QUIET if same_epoch && !failed => return false,
-            _ if word::is_call(ticket) && same_epoch => {
+            QUIET if same_epoch && !failed && is != LOCKED => return false,
+            _ if word::is_call(ticket) && same_epoch && is != LOCKED => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
-                // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
-                if !(failed || slow || clears || is == LOCKED) {
+                if !(failed || slow || clears) {
                     return false;
-                }
-            }
-            PROBE => {
-                if let Some(tally) = self.tally() {
-                    slow = tally.is_slow(since, || self.now(ticket));
-                    if same_epoch && matches!(verdict, Verdict::Success) {
-                        tally.count_success();
-                    }
                 }
             }
             _ => {}
         }
         self.step(|machine, cx, _, events| {
-            let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, present(machine));
-            machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
+            // Time may have ended the epoch that the gate still tells.
+            machine.settle(cx, events);
+            let mine = word::to_ticket(ticket, present(machine));
+            let tally = self.tally();
+            if let Some(tally) = tally.filter(|_| mine.epoch() == Some(machine.epoch())) {
+                if word::tag(ticket) == PROBE {
+                    slow = tally.is_slow(since, || cx.now());
+                    if matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                } else if is == LOCKED {
+                    slow = tally.count(verdict, since, |_| cx.now());
+                }
+            }
+            let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
+            machine.record(cx, mine, Report { verdict, slow, answered, tally }, events);
             cx.rules().learns_quota()
         })
     }

@@ -60,6 +60,7 @@ pub struct TripSummary {
 }
 
 impl Rejected {
+    #[inline]
     pub(super) fn new(slot: &'static Slot, reason: Reason, wait: u64, edition: u32) -> Self {
         let (unit, wait) = if wait >> (64 - WAIT_AT) == 0 {
             (0, wait)
@@ -239,6 +240,7 @@ impl Told {
     }
 
     /// Whether the trip, or the operator's command, is so young that a coarse `now` may lie before it.
+    #[inline]
     pub(super) fn is_fresh(self, now: Instant) -> bool {
         // Both modulo 2^32: the last failure is the trip, and is in the lower half.
         #[allow(clippy::cast_possible_truncation)]
@@ -248,6 +250,7 @@ impl Told {
     }
 
     /// The refusal of a call that came at `now`.
+    #[inline]
     pub(super) fn reject(self, slot: &'static Slot, now: Instant) -> Rejected {
         let forced = bits(self.packed, 0, RULE_BITS) == FORCED;
         let wait = if forced && self.until == Instant::FAR_FUTURE { self.failed_at } else { self.until.since(now) };
@@ -256,6 +259,7 @@ impl Told {
     }
 }
 
+#[inline]
 fn millis(at: Instant) -> u32 {
     // Modulo 2^32 is meant.
     #[allow(clippy::cast_possible_truncation)]

@@ -253,6 +253,7 @@ impl Slot {
         Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
+    #[inline]
     pub(super) fn told(&self) -> Told {
         Told {
             until: self.until(),

@@ -213,8 +213,11 @@ impl Machine {
         match command {
             Command::Overlay(overlay, until) => {
                 let until = until.filter(|_| overlay != Overlay::Automatic);
-                if self.overlay() != (overlay, until) {
+                if self.overlay().0 != overlay {
                     self.lay(cx, cx.now, overlay, until, fx);
+                } else if overlay != Overlay::Automatic {
+                    // The same, only for another time: whoever is out comes back to it.
+                    self.rest_mut().overlay_until = until;
                 }
             }
             Command::Reset => {

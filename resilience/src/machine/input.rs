@@ -66,6 +66,16 @@ pub enum Ticket {
     Untracked,
 }
 
+impl Ticket {
+    /// The epoch of the admission, if the outcome matters to one.
+    pub(crate) const fn epoch(self) -> Option<u64> {
+        match self {
+            Self::Call { epoch, .. } | Self::Watched { epoch, .. } | Self::Probe { epoch, .. } => Some(epoch),
+            Self::Untracked => None,
+        }
+    }
+}
+
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {

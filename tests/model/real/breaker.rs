@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use resilience::clock::Manual;
+use resilience::clock::{Clock, Manual};
+use resilience::observe::Transitions;
 use resilience::{Breaker, Permit, Rejected, State};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
+use support::script::Step;
 
 /// A breaker and the permits that it gave out.
 #[derive(Debug)]
 pub(crate) struct RealBreaker {
     breaker: Breaker,
     clock: Manual,
+    transitions: Transitions,
+    /// What the clock said at the start.
+    origin: Nanos,
     now: Nanos,
     permits: Vec<Option<Permit>>,
 }
@@ -20,7 +25,9 @@ impl RealBreaker {
     pub(crate) fn new(policy: &model::Policy) -> Self {
         let clock = Manual::new();
         let breaker = Breaker::builder().policy(super::policy(policy)).clock(clock.clone()).build().unwrap();
-        Self { breaker, clock, now: 0, permits: Vec::new() }
+        let transitions = breaker.subscribe();
+        let origin = clock.now().as_nanos().into();
+        Self { breaker, clock, transitions, origin, now: 0, permits: Vec::new() }
     }
 
     fn take(&mut self, call: usize) -> Permit {
@@ -108,5 +115,15 @@ impl Subject for RealBreaker {
             }),
             totals: super::totals(snapshot.counts),
         }
+    }
+
+    fn events(&mut self) -> Vec<model::Event> {
+        let news = std::iter::from_fn(|| self.transitions.try_next()).filter_map(super::event);
+        news.map(|event| model::Event { at: event.at - self.origin, ..event }).collect()
+    }
+
+    /// What an outcome finds, it need not look at where nothing depends on it.
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. })
     }
 }

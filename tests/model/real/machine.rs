@@ -6,6 +6,7 @@ use resilience::policy::Rules;
 use resilience::{Verdict, machine};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
+use support::script::Step;
 
 /// A machine and the calls that it admitted.
 #[derive(Clone, Debug)]
@@ -20,8 +21,10 @@ pub(crate) struct RealMachine {
     rate: Vec<(u64, bool)>,
     /// When, and whether they were slow.
     slow: Vec<(u64, bool)>,
-    /// What was told of the last step.
+    /// What was told and not compared yet.
     events: Vec<Event>,
+    /// What was told and not looked at more closely yet.
+    unseen: Vec<Event>,
 }
 
 impl RealMachine {
@@ -36,6 +39,7 @@ impl RealMachine {
             rate: Vec::new(),
             slow: Vec::new(),
             events: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 
@@ -59,7 +63,7 @@ impl RealMachine {
 
     /// What was told since this was asked last.
     pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.unseen)
     }
 
     fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<Event>) -> R) -> R {
@@ -79,6 +83,7 @@ impl RealMachine {
                 self.slow.clear();
             }
         }
+        self.unseen.extend(&events);
         self.events.extend(events);
         result
     }
@@ -187,5 +192,13 @@ impl Subject for RealMachine {
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
         SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
+    }
+
+    fn events(&mut self) -> Vec<model::Event> {
+        self.events.drain(..).filter_map(super::event).collect()
+    }
+
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. } | Step::Outcome { .. } | Step::Drop { .. })
     }
 }

@@ -6,7 +6,7 @@ mod subject;
 pub use report::Disagreement;
 pub use subject::{Imitation, Seen, SeenPhase, SeenView, Subject};
 
-use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Event, Model, Nanos, Phase, Policy, Verdict, Why};
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
@@ -22,6 +22,8 @@ pub struct Comparison<S> {
     admitted: usize,
     /// Somebody looks after each step.
     watched: bool,
+    /// How many events there were.
+    told: usize,
 }
 
 impl<S: Subject> Comparison<S> {
@@ -36,6 +38,7 @@ impl<S: Subject> Comparison<S> {
             out: Vec::new(),
             admitted: 0,
             watched: true,
+            told: 0,
         }
     }
 
@@ -138,14 +141,19 @@ impl<S: Subject> Comparison<S> {
         let answer = self.act(step);
         let expected: Vec<_> = self.models.iter().flat_map(|model| self.successors(model, step)).collect();
         let seen = (self.watched || *step == Step::Read).then(|| self.subject.view());
+        let events = self.subject.events();
+        let all = self.subject.tells_all_with(step);
         let mut allowed = expected.clone();
         allowed.retain_mut(|(model, expected)| {
+            model.read(self.now);
             answers_agree(*expected, answer, model.level(self.now))
+                && events_agree(&model.events()[self.told..], &events, all)
                 && seen.as_ref().is_none_or(|seen| views_agree(model, self.now, seen))
         });
         if allowed.is_empty() {
-            return Err(report::disagreement(&self.done, expected, self.now, answer, seen.as_ref()));
+            return Err(report::disagreement(&self.done, expected, self.now, answer, &events, seen.as_ref()));
         }
+        self.told += events.len();
         self.models.clear();
         for (model, _) in allowed {
             if !self.models.contains(&model) {
@@ -260,6 +268,11 @@ fn causes_agree(expected: &[Cause], seen: Option<Cause>) -> bool {
         })
     };
     seen.map_or(expected.is_empty(), agrees)
+}
+
+/// What was told is what has happened, in order; the rest is told later.
+fn events_agree(expected: &[Event], seen: &[Event], all: bool) -> bool {
+    expected.starts_with(seen) && (!all || expected.len() == seen.len())
 }
 
 fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {

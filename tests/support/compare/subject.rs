@@ -1,6 +1,7 @@
 //! The real thing, as the comparison sees it.
 
-use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Totals, Verdict, Why};
+use crate::model::{Answer, Cause, Event, Model, Nanos, Overlay, Phase, Policy, Totals, Verdict, Why};
+use crate::script::Step;
 
 /// What a call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +74,10 @@ pub trait Subject {
     fn set_policy(&mut self, policy: &Policy);
     /// Somebody looks.
     fn view(&mut self) -> SeenView;
+    /// What observers were told since this was asked last.
+    fn events(&mut self) -> Vec<Event>;
+    /// Whether all that has happened by then is told with this step, and not only with the next call.
+    fn tells_all_with(&self, step: &Step) -> bool;
 }
 
 /// The model as its own subject: with another policy than the one it is compared with it is a wrong breaker, to see that
@@ -82,13 +87,14 @@ pub struct Imitation {
     /// What it does.
     pub model: Model,
     now: Nanos,
+    told: usize,
 }
 
 impl Imitation {
     /// A breaker with this policy.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { model: Model::new(policy), now: 0 }
+        Self { model: Model::new(policy), now: 0, told: 0 }
     }
 }
 
@@ -137,5 +143,15 @@ impl Subject for Imitation {
         let failures = view.failures;
         let cause = view.tripped_by.first().copied();
         SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, totals: view.totals }
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        let news = self.model.events()[self.told..].to_vec();
+        self.told += news.len();
+        news
+    }
+
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. } | Step::Outcome { .. } | Step::Drop { .. })
     }
 }

@@ -18,10 +18,12 @@
 //! | `admission` | may this call pass, and if not, why and for how long? |
 //! | `outcome` | what does a verdict change? |
 //! | `essence` | what of the past still matters? |
+//! | `event` | what are observers told? |
 //! | `operator` | what do overlay, reset and a new policy change? |
 
 mod admission;
 mod essence;
+mod event;
 mod half_open;
 mod history;
 mod landmarks;
@@ -33,6 +35,7 @@ mod time;
 
 pub use admission::{Answer, Refusal, Why};
 pub use essence::Essence;
+pub use event::{Event, What};
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
@@ -75,6 +78,17 @@ impl Overlay {
         match self {
             Self::Automatic => None,
             Self::ForcedOpen { expiry } | Self::ForcedClosed { expiry } | Self::Shadow { expiry } => expiry,
+        }
+    }
+
+    /// The same without an expiry.
+    #[must_use]
+    pub const fn bare(self) -> Self {
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry: None },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry: None },
+            Self::Shadow { .. } => Self::Shadow { expiry: None },
         }
     }
 
@@ -151,6 +165,9 @@ pub struct Model {
     /// Why it tripped last.
     tripped_by: Vec<Cause>,
     totals: Totals,
+    events: Vec<Event>,
+    /// It became half-open under a forced overlay: that is told when the overlay ends, for it begins anew then.
+    untold: bool,
 }
 
 /// Counts of what is not healthy.
@@ -201,6 +218,8 @@ impl Model {
             history: History::default(),
             tripped_by: Vec::new(),
             totals: Totals::default(),
+            events: Vec::new(),
+            untold: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Overlay, reset and new policies.
 
-use super::{Model, Nanos, Overlay, Phase, Policy};
+use super::{Model, Nanos, Overlay, Phase, Policy, What};
 
 impl Model {
     /// The operator changes the overlay.
@@ -18,6 +18,7 @@ impl Model {
     /// deadline. Half-open starts again at stage 0 whatever the change is, for the permits of its probes are void.
     pub(super) fn put_overlay(&mut self, overlay: Overlay, at: Nanos) {
         let was_forced = self.overlay.is_forced();
+        self.tell(at, What::OverlayChanged(self.overlay.bare(), overlay.bare()));
         self.level = self.level_at(at);
         self.overlay = overlay;
         self.epoch += 1;
@@ -38,6 +39,7 @@ impl Model {
                 (*since, *stage, *stage_since) = (at, 0, at);
             }
         }
+        self.tell_half_opened(at);
     }
 
     /// As newly built.
@@ -48,6 +50,8 @@ impl Model {
         self.level = 0;
         self.epoch += 1;
         self.history.clean();
+        self.untold = false;
+        self.tell(now, What::Reset);
     }
 
     /// A new policy keeps the state, and acts from now on.
@@ -74,6 +78,7 @@ impl Model {
         }
         self.policy = policy;
         self.policy_since = now;
+        self.tell(now, What::PolicyChanged);
     }
 
     /// The failure log keeps what fits into both; a window of another length starts with nothing.

@@ -1,6 +1,6 @@
 //! What has become due by now, one thing after another, each as of its own instant.
 
-use super::{Cause, Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule};
+use super::{Cause, Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule, What};
 
 /// Something that happens by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +83,15 @@ impl Model {
         self.totals.trips += 1;
         // A trip clears the log.
         self.history.clean();
+        self.tell(at, What::Tripped(self.level));
     }
 
     fn half_open(&mut self, at: Nanos) {
         if let Phase::Open(open) = self.phase {
             self.phase = Phase::HalfOpen { since: at, stage: 0, stage_since: at, cool_down: open.length() };
             self.epoch += 1;
+            self.untold = true;
+            self.tell_half_opened(at);
         }
     }
 
@@ -96,8 +99,11 @@ impl Model {
         let Phase::HalfOpen { stage, stage_since, .. } = &mut self.phase else { return };
         // A new stage is no new epoch.
         (*stage, *stage_since) = (*stage + 1, at);
-        if *stage >= self.policy.stages {
+        let stage = *stage;
+        if stage >= self.policy.stages {
             self.close(at);
+        } else {
+            self.tell(at, What::StageReached(stage));
         }
     }
 
@@ -108,6 +114,7 @@ impl Model {
         self.phase = Phase::Closed { since: at };
         self.epoch += 1;
         self.history.clean();
+        self.tell(at, What::Closed);
     }
 
     /// The level of an instant that has been settled.
