@@ -3,8 +3,8 @@
 //! An [`Observer`] is called after the breaker's lock is released, once for each [`Event`], in order. It runs on the
 //! thread of the call that brought the event about (or, if another thread is just delivering, on that one), so it should
 //! be quick; whatever it does, no lock is held and no other call waits for it. One that panics is caught. To do
-//! something slow, take a [`Transitions`] with [`Breaker::subscribe`](crate::Breaker::subscribe) to a task or a thread of
-//! your own.
+//! something slow, put it into a `Background`, which has a thread of its own, or take a [`Transitions`] with
+//! [`Breaker::subscribe`](crate::Breaker::subscribe) to a task of yours.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -25,6 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(not(target_family = "wasm"))]
+mod background;
 mod outbox;
 #[cfg(feature = "tracing")]
 mod tracing;
@@ -33,6 +35,8 @@ mod transitions;
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use self::tracing::Tracing;
+#[cfg(not(target_family = "wasm"))]
+pub use background::Background;
 pub(crate) use outbox::Outbox;
 pub use transitions::Transitions;
 
