@@ -48,6 +48,7 @@ mod start;
 mod status;
 mod upstream;
 
+pub use auth::OauthArgs;
 pub use config::{Config, ConfigError};
 pub use limits::Bounds;
 pub use policy::PolicyArgs;

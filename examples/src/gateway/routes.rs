@@ -56,9 +56,14 @@ where
     F: Fn(App, Call) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
 {
-    move |app, call| match app.auth.authorize(&call.head, scope) {
-        Ok(()) => handler(app, call).boxed(),
-        Err(denied) => ready(Err(denied.into())).boxed(),
+    move |app, mut call| {
+        let handler = handler.clone();
+        async move {
+            let caller = app.auth.authorize(&mut call.head, scope).await?;
+            call.head.extensions.insert(caller);
+            handler(app, call).await
+        }
+        .boxed()
     }
 }
 
@@ -116,6 +121,9 @@ async fn events_of(app: App, call: Call) -> Answer {
 fn is_ready(app: &App) -> Answer {
     if app.is_ending() {
         return Err(Problem::unavailable("The gateway is shutting down.", None));
+    }
+    if !app.auth.is_ready() {
+        return Err(Problem::unavailable("Tokens cannot be checked yet.", None));
     }
     json::response(StatusCode::OK, &json!({ "status": "ready" }))
 }

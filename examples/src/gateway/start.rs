@@ -93,7 +93,7 @@ impl Running {
 ///
 /// [`StartError`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let auth = Authenticator::Off;
+    let auth = Authenticator::new(&config.oauth).await?;
     auth.check_address(config.gateway_addr)?;
     let policy = config.policy.policy()?;
     let addr = config.gateway_addr;
