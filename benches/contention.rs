@@ -18,10 +18,10 @@ struct Threads<'a, 'b> {
 }
 
 impl Threads<'_, '_> {
-    fn measure<S: Subject>(&mut self, row: String, mut subjects: Vec<S>) {
+    fn measure<S: Subject>(&mut self, row: String, subjects: &[S]) {
         self.group.throughput(Throughput::Elements(subjects.len() as u64));
         self.group.bench_function(BenchmarkId::new(S::NAME, row), |bencher| {
-            bencher.iter_custom(|calls| together(&mut subjects, self.scenario, calls).wall);
+            bencher.iter_custom(|calls| together(subjects, self.scenario, calls).wall);
         });
     }
 }
@@ -33,9 +33,11 @@ impl Visitor for Threads<'_, '_> {
         }
         for &threads in self.shared {
             let Some(subject) = start::<S>(self.scenario) else { return };
-            self.measure(format!("{threads}"), (0..threads).map(|_| subject.clone()).collect());
+            let subjects: Vec<S> = (0..threads).map(|_| subject.clone()).collect();
+            self.measure(format!("{threads}"), &subjects);
         }
-        self.measure("2-apart".to_owned(), (0..2).filter_map(|_| start::<S>(self.scenario)).collect());
+        let apart: Vec<S> = (0..2).filter_map(|_| start::<S>(self.scenario)).collect();
+        self.measure("2-apart".to_owned(), &apart);
     }
 }
 

@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use resilience::{Breaker, BreakerLayer};
 use seatbelt::breaker::Breaker as Seatbelt;
 use seatbelt::{RecoveryInfo, ResilienceContext};
 use subjects::{Args, Table, cpu_time, figure, median};
@@ -139,6 +140,8 @@ async fn compare(args: &Args) -> Table {
         .rejected_input_error(|_, _| Failed)
         .layer(client.clone());
 
+    let resilience = BreakerLayer::for_http(Breaker::new()).layer(client.clone());
+
     let length = args.pick(Duration::from_millis(5), Duration::from_millis(60), Duration::from_millis(60));
     let rounds = args.pick(1, 20, 100);
     let names = ["no breaker", "no breaker, again", "resilience", "seatbelt-tower", "tower-resilience-in-a-row"];
@@ -150,7 +153,7 @@ async fn compare(args: &Args) -> Table {
             let variant = (round + turn) % names.len();
             let cost = match variant {
                 0 | 1 => slice(&client, &uri, length).await,
-                2 => slice(&client, &uri, length).await,
+                2 => slice(&resilience, &uri, length).await,
                 3 => slice(&seatbelt, &uri, length).await,
                 _ => slice(&tower_resilience, &uri, length).await,
             };

@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 use std::alloc::System;
+use std::any::Any;
 
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use subjects::{Args, Form, Scenario, Sizes, Subject, Table, Visitor, WINDOWS, every_subject, every_window, start};
@@ -45,6 +46,7 @@ struct Cost {
     breaker: f64,
     blocks: f64,
     used: f64,
+    settings: f64,
     clone: f64,
     /// By scenario, in the order of [`Scenario::ALL`].
     calls: Vec<Option<f64>>,
@@ -61,6 +63,10 @@ impl Cost {
                 Scenario::Healthy.assert::<S>(Scenario::Healthy.run(subject, CALLS));
             }
         });
+        // Here no subject can do with its defaults, so that settings which are shared as long as they are nobody's own show.
+        let mut own = Vec::with_capacity(BREAKERS);
+        let (_, settings, ()) = heap(|| own.extend((0..BREAKERS).filter_map(|_| S::new(Scenario::Failing))));
+        drop(own);
         let mut clones = Vec::with_capacity(BREAKERS);
         let (cloned, ..) = heap(|| clones.extend(subjects.iter().cloned()));
         let calls = Scenario::ALL.map(|scenario| {
@@ -74,6 +80,7 @@ impl Cost {
             breaker: per(fresh.unsigned_abs(), BREAKERS),
             blocks: per(blocks, BREAKERS),
             used: per((fresh + grown).unsigned_abs(), BREAKERS),
+            settings: per(settings.unsigned_abs(), BREAKERS),
             clone: per(cloned, BREAKERS),
             calls: calls.into(),
         })
@@ -113,6 +120,7 @@ impl Visitor for Rows {
             if cost.boxes() { "boxed".to_owned() } else { format!("{:+}", cost.sizes.future) },
             format!("{} ({})", show(cost.breaker), show(cost.blocks)),
             show(cost.used),
+            show(cost.settings),
             show(cost.clone),
         ];
         row.extend(cost.calls.into_iter().map(|allocations| allocations.map_or("-".to_owned(), show)));
@@ -125,6 +133,8 @@ struct Grown {
     table: Table,
     windows: &'static [u64],
     args: Args,
+    /// All that was measured, so that no breaker takes over memory from one that is gone.
+    kept: Vec<Box<dyn Any>>,
 }
 
 impl Visitor for Grown {
@@ -134,6 +144,8 @@ impl Visitor for Grown {
             if !self.args.wants(&name) {
                 continue;
             }
+            // Whatever is made once for the process is made here.
+            self.kept.push(Box::new(S::new(scenario)));
             let mut row = vec![name];
             let mut first = None;
             for &calls in self.windows {
@@ -143,6 +155,7 @@ impl Visitor for Grown {
                     Some(subject)
                 });
                 row.push(if subject.is_some() { held.to_string() } else { "-".to_owned() });
+                self.kept.push(Box::new(subject));
                 let grown = held - *first.get_or_insert(held);
                 assert!(S::FORM != Form::Ours || grown == 0, "{} grows by {grown} bytes in {calls} calls", S::NAME);
             }
@@ -153,24 +166,26 @@ impl Visitor for Grown {
 
 fn main() {
     let args = Args::or_list("memory");
+    // First, while no breaker is gone that another could take over from.
+    let windows = args.pick(&WINDOWS[..2], &WINDOWS[..4], &WINDOWS[..]);
+    let mut headings = vec!["bytes of heap by calls in the window".to_owned()];
+    headings.extend(windows.iter().map(ToString::to_string));
+    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
+    let mut grown = Grown { table: Table::new(&headings), windows, args: args.clone(), kept: Vec::new() };
+    every_window(&mut grown);
+    println!("{}", grown.table);
+
     let mut headings = vec![
         "subject",
         "service, B over inner",
         "future, B over inner",
         "heap of a breaker, B (allocations)",
         "after 2,000 calls, B",
+        "with settings of its own, B",
         "allocations: clone",
     ];
     headings.extend(Scenario::ALL.map(Scenario::name));
-    let mut rows = Rows { table: Table::new(&headings), args: args.clone() };
+    let mut rows = Rows { table: Table::new(&headings), args };
     every_subject(&mut rows);
     println!("{}", rows.table);
-
-    let windows = args.pick(&WINDOWS[..2], &WINDOWS[..4], &WINDOWS[..]);
-    let mut headings = vec!["bytes of heap by calls in the window".to_owned()];
-    headings.extend(windows.iter().map(ToString::to_string));
-    let headings: Vec<&str> = headings.iter().map(String::as_str).collect();
-    let mut grown = Grown { table: Table::new(&headings), windows, args };
-    every_window(&mut grown);
-    println!("{}", grown.table);
 }

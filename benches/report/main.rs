@@ -110,10 +110,10 @@ fn states(text: &mut String, rows: &[Row]) {
 fn scaling(text: &mut String, rows: &[Scaling]) {
     let _ = writeln!(
         text,
-        "## Two threads\n\nMillions of calls a second in windows of 3 ms; rounds in which a thread was not running are left \
+        "## Two threads\n\nMillions of calls a second in windows of 2 ms; windows in which a thread was not running are left \
          out. What two threads can do at all is in the row `bare` and in the column \"2 apart\".\n\n![Two threads on one breaker](threads.svg)\n"
     );
-    let mut table = Table::new(&["", "1 thread", "2 sharing", "2 apart", "sharing ÷ 1", "sharing ÷ apart", "rounds"]);
+    let mut table = Table::new(&["", "1 thread", "2 sharing", "2 apart", "sharing ÷ 1", "sharing ÷ apart", "windows"]);
     for row in rows {
         let show = |value: Option<f64>| value.map_or("-".to_owned(), figure);
         table.row([
@@ -121,8 +121,8 @@ fn scaling(text: &mut String, rows: &[Scaling]) {
             show(row.one),
             show(row.sharing),
             show(row.apart),
-            show(row.over_one),
-            show(row.over_apart),
+            show(row.over_one()),
+            show(row.over_apart()),
             format!("{} of {}", row.clean.0, row.clean.1),
         ]);
     }
@@ -212,7 +212,7 @@ fn plots(calls: &[Row], threads: &[Scaling], windows: &Windows) -> Vec<(&'static
     let scaling = threads
         .iter()
         .filter(|row| row.scenario == Scenario::Healthy)
-        .filter_map(|row| Some(series(row.subject, row.form, row.over_one?)))
+        .filter_map(|row| Some(series(row.subject, row.form, row.over_one()?)))
         .collect();
     #[allow(clippy::cast_precision_loss)]
     let places: Vec<f64> = windows.sizes.iter().map(|size| *size as f64).collect();

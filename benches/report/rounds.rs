@@ -9,7 +9,7 @@ use subjects::{Form, Scenario, Subject, Visitor, cpu_time, every_subject, median
 const TURN: Duration = Duration::from_millis(6);
 /// How long several threads call at once: long against the time that a thread takes to start, short against the time
 /// until something else wants a processor.
-const WINDOW: Duration = Duration::from_millis(3);
+const WINDOW: Duration = Duration::from_millis(2);
 /// The part of a window in which each thread must have been on a processor.
 const RUNNING: f64 = 0.97;
 /// The part of a window in which all threads must have been calling.
@@ -107,16 +107,25 @@ pub(crate) struct Scaling {
     pub(crate) one: Option<f64>,
     pub(crate) sharing: Option<f64>,
     pub(crate) apart: Option<f64>,
-    /// Ratios of windows that followed one another.
-    pub(crate) over_one: Option<f64>,
-    pub(crate) over_apart: Option<f64>,
-    /// The rounds in which every thread was running, of all.
+    /// The windows of two threads in which both were running, of all.
     pub(crate) clean: (usize, usize),
+}
+
+impl Scaling {
+    /// What a second thread on the same breaker makes of the first one's throughput.
+    pub(crate) fn over_one(&self) -> Option<f64> {
+        Some(self.sharing? / self.one?)
+    }
+
+    /// What sharing makes of what two threads can do.
+    pub(crate) fn over_apart(&self) -> Option<f64> {
+        Some(self.sharing? / self.apart?)
+    }
 }
 
 /// One thread, two on one breaker, two on one each, in turn.
 struct Threads {
-    rounds: usize,
+    windows: usize,
     scenario: Scenario,
     rows: Vec<Scaling>,
 }
@@ -127,48 +136,47 @@ impl Visitor for Threads {
             return;
         }
         let [Some(first), Some(second), Some(third)] = [0; 3].map(|_| start::<S>(self.scenario)) else { return };
-        let mut arrangements = [vec![first.clone()], vec![first.clone(), first], vec![second, third]];
+        let arrangements = [vec![first.clone()], vec![first.clone(), first], vec![second, third]];
         let mut calls = [2_000_u64; 3];
-        let mut rates: Vec<[f64; 3]> = Vec::new();
+        let mut rates: [Vec<f64>; 3] = Default::default();
         let mut tried = 0;
         // A busy machine gets more tries, but not for ever.
-        while rates.len() < self.rounds && tried < self.rounds * 10 {
-            let mut rate = [0.0; 3];
-            let mut clean = true;
-            for ((subjects, calls), rate) in arrangements.iter_mut().zip(&mut calls).zip(&mut rate) {
+        while rates.iter().any(|rates| rates.len() < self.windows) && tried < self.windows * 20 {
+            for ((subjects, calls), rates) in arrangements.iter().zip(&mut calls).zip(&mut rates) {
+                if rates.len() >= self.windows {
+                    continue;
+                }
                 let result = together(subjects, self.scenario, *calls);
-                *rate = result.rate / 1e6;
-                clean &= result.running >= RUNNING && result.overlap >= TOGETHER && result.wall > WINDOW / 2;
-                *calls = scale(*calls, WINDOW.as_secs_f64() / result.wall.as_secs_f64());
+                // The first windows only find out how many calls fill one.
+                if result.running >= RUNNING && result.overlap >= TOGETHER && result.wall > WINDOW / 2 {
+                    rates.push(result.rate / 1e6);
+                }
+                let times = (WINDOW.as_secs_f64() / result.wall.as_secs_f64()).clamp(0.5, 50.0);
+                *calls = scale(*calls, times);
             }
             tried += 1;
-            if clean {
-                rates.push(rate);
-            }
         }
-        let of = |figure: fn(&[f64; 3]) -> f64| {
-            (rates.len() >= self.rounds.min(5)).then(|| median(rates.iter().map(figure).collect()))
-        };
+        let clean = (rates[1].len().min(rates[2].len()), tried);
+        let enough = self.windows.min(5);
+        let [one, sharing, apart] = rates.map(|rates| (rates.len() >= enough).then(|| median(rates)));
         self.rows.push(Scaling {
             subject: S::NAME,
             form: S::FORM,
             scenario: self.scenario,
-            one: of(|[one, _, _]| *one),
-            sharing: of(|[_, sharing, _]| *sharing),
-            apart: of(|[_, _, apart]| *apart),
-            over_one: of(|[one, sharing, _]| sharing / one),
-            over_apart: of(|[_, sharing, apart]| sharing / apart),
-            clean: (rates.len(), tried),
+            one,
+            sharing,
+            apart,
+            clean,
         });
     }
 }
 
 /// Two threads.
-pub(crate) fn threads(rounds: usize) -> Vec<Scaling> {
+pub(crate) fn threads(windows: usize) -> Vec<Scaling> {
     [Scenario::Healthy, Scenario::Failing, Scenario::Refusing]
         .into_iter()
         .flat_map(|scenario| {
-            let mut threads = Threads { rounds, scenario, rows: Vec::new() };
+            let mut threads = Threads { windows, scenario, rows: Vec::new() };
             every_subject(&mut threads);
             threads.rows
         })

@@ -28,16 +28,20 @@ pub struct Together {
 ///
 /// If the calls do not end as the scenario says.
 #[must_use]
-pub fn together<S: Subject>(subjects: &mut [S], scenario: Scenario, calls: u64) -> Together {
+pub fn together<S: Subject>(subjects: &[S], scenario: Scenario, calls: u64) -> Together {
     let start = Barrier::new(subjects.len());
     let spans: Vec<(Instant, Instant, f64)> = thread::scope(|scope| {
         let threads: Vec<_> = subjects
-            .iter_mut()
+            .iter()
             .map(|subject| {
-                scope.spawn(|| {
+                let mut subject = subject.clone();
+                let start = &start;
+                scope.spawn(move || {
+                    // On the thread's own stack, as in a task of its own: handles side by side in memory would share a
+                    // line that the services write, though the breaker does not.
                     start.wait();
                     let (begun, begun_cpu) = (Instant::now(), cpu_time());
-                    let seen = scenario.run(subject, calls);
+                    let seen = scenario.run(&mut subject, calls);
                     let (ended, ended_cpu) = (Instant::now(), cpu_time());
                     scenario.assert::<S>(seen);
                     let share = (ended_cpu - begun_cpu).as_secs_f64() / (ended - begun).as_secs_f64();

@@ -5,6 +5,10 @@ pub mod contract;
 pub mod event_api;
 pub mod gateway;
 pub mod http;
+pub mod load;
 pub mod process;
 pub mod store;
 pub mod token;
+
+#[cfg(test)]
+mod readme;

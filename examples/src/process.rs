@@ -10,7 +10,12 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Call it once, first. A second call changes nothing.
 pub fn log_to_stderr() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    log_to_stderr_from("info");
+}
+
+/// As [`log_to_stderr`], with another level where `RUST_LOG` says nothing.
+pub fn log_to_stderr_from(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let json = std::env::var_os("LOG_FORMAT").is_some_and(|format| format == "json");

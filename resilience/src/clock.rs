@@ -27,7 +27,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A point in time on a breaker's clock, in nanoseconds since that clock's own origin.
 ///
@@ -229,6 +229,13 @@ pub(crate) fn timer(wait: Duration) -> tokio::time::Instant {
     tokio::time::Instant::now() + wait.clamp(SHORTEST, LONGEST)
 }
 
+/// What the wall clock says. Bare WebAssembly has none, and asking for it panics there.
+pub(crate) fn wall() -> Option<SystemTime> {
+    // It steps, so whoever asks says why that does no harm.
+    #[allow(clippy::disallowed_methods)]
+    (!cfg!(all(target_family = "wasm", target_os = "unknown"))).then(SystemTime::now)
+}
+
 /// How much the coarse reading may lag behind the exact one: the longest kernel tick there is (100 Hz), twice.
 ///
 /// Closer to a deadline than this, the exact clock is asked.
@@ -241,6 +248,7 @@ mod source {
     use super::Instant;
     use rustix::time::{ClockId, clock_gettime};
 
+    #[inline]
     fn read(id: ClockId) -> Instant {
         let time = clock_gettime(id);
         // Monotonic time is never negative, and 584 years fit.
@@ -248,10 +256,12 @@ mod source {
         Instant((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
     }
 
+    #[inline]
     pub(crate) fn exact() -> Instant {
         read(ClockId::Monotonic)
     }
 
+    #[inline]
     pub(crate) fn coarse() -> Instant {
         read(ClockId::MonotonicCoarse)
     }

@@ -90,14 +90,24 @@ fn sources() -> PathBuf {
 }
 
 /// The sources of a part, without its tests.
-fn files(part: &Path, into: &mut Vec<PathBuf>) {
-    if part.is_dir() {
-        for entry in fs::read_dir(part).unwrap() {
-            files(&entry.unwrap().path(), into);
-        }
-    } else if !part.iter().any(|name| name == "tests" || name == "tests.rs" || name == "loom_tests.rs") {
-        into.push(part.to_owned());
+fn files(part: &Path) -> Vec<PathBuf> {
+    let mut found = vec![part.to_owned()];
+    while let Some(at) = found.iter().position(|path| path.is_dir()) {
+        let directory = found.swap_remove(at);
+        let tests = tests_of(&directory);
+        let entries = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| !tests.contains(&path.file_stem().unwrap().to_string_lossy().into_owned())));
     }
+    found
+}
+
+/// The modules that are compiled for tests only, as the files of a directory declare them.
+fn tests_of(directory: &Path) -> Vec<String> {
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let code = files.map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
+    let declared = code.split("#[cfg(").filter(|rest| rest.starts_with("test)") || rest.starts_with("all(test"));
+    let named = declared.filter_map(|rest| rest.lines().nth(1)?.strip_prefix("mod ")?.strip_suffix(';'));
+    named.map(str::to_owned).chain(["tests".to_owned()]).collect()
 }
 
 /// The first line of code that names this crate or module as the beginning of a path.
@@ -118,10 +128,7 @@ fn first_mention<'a>(code: &'a str, path: &str) -> Option<(usize, &'a str)> {
 fn no_module_names_what_its_layer_must_not_know() {
     let mut offences = Vec::new();
     for Row { part, except, never } in TABLE {
-        let mut found = Vec::new();
-        files(&sources().join(part), &mut found);
-        assert!(!found.is_empty(), "there is no {part} any more");
-        for file in found {
+        for file in files(&sources().join(part)) {
             if except.iter().any(|name| file.ends_with(name)) {
                 continue;
             }
@@ -147,4 +154,33 @@ fn what_is_looked_for_is_found_where_it_is_named_and_nowhere_else() {
     }
     assert!(names("use std::sync::Arc;", "std::sync"));
     assert!(!names("#[cfg(feature = \"tokio\")]", "tokio"));
+}
+
+/// The lines of the library that are code, but for those of `sync.rs` and of tests, with their file.
+fn code() -> Vec<(PathBuf, String)> {
+    let mut found = files(&sources());
+    found.retain(|file| !file.ends_with("breaker/sync.rs"));
+    let lines = |file: PathBuf| {
+        let code = fs::read_to_string(&file).unwrap();
+        let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap_or("").to_owned();
+        let lines: Vec<_> = code.lines().map(|line| line.split("//").next().unwrap_or("").to_owned()).collect();
+        lines.into_iter().map(move |line| (file.clone(), line))
+    };
+    found.into_iter().flat_map(lines).collect()
+}
+
+#[test]
+fn locks_come_through_the_one_door_that_the_model_checker_stands_behind() {
+    for (file, line) in code() {
+        let lock = ["Mutex", "RwLock", "Condvar"].into_iter().any(|lock| line.contains(lock));
+        assert!(!(lock && line.contains("std::sync")), "{}: {line}", file.display());
+    }
+}
+
+#[test]
+fn the_library_starts_no_task_and_no_thread() {
+    for (file, line) in code() {
+        let starts = ["spawn(", "spawn_blocking(", "spawn_local("].into_iter().any(|start| line.contains(start));
+        assert!(!starts, "{}: {line}", file.display());
+    }
 }

@@ -26,7 +26,7 @@ fn describe(model: &mut Model, now: u128) -> String {
             format!("{} {}", refusal.why, refusal.wait.map_or("at some time".to_owned(), show_time))
         }
     };
-    format!("{phase}, level {}, late {}: {next}", view.level, view.late)
+    format!("{phase}, level {}, late {}: {next}", view.level, view.totals.late)
 }
 
 macro_rules! stories {

@@ -8,10 +8,10 @@ pub(crate) use machine::RealMachine;
 
 use std::time::Duration;
 
-use resilience::machine::{Reason, Rule};
+use resilience::machine::{Counts, Event, EventKind, Overlay, Reason, Rule};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, SlowCalls, Stall};
 use resilience::{Hint, Policy, Verdict};
-use support::model::{self, Cause, Nanos, Why};
+use support::model::{self, Cause, Nanos, Totals, What, Why};
 
 /// A policy of the model in the words of the crate.
 pub(crate) fn policy(policy: &model::Policy) -> Policy {
@@ -32,6 +32,8 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
             min_calls: slow.rate.min_calls,
         }),
         stall: policy.stall.map(|stall| Stall { calls: stall.calls, longer_than: duration(stall.after) }),
+        // The model knows of health only; a quota has properties of its own to be held against.
+        quota: None,
         cool_down: match &policy.cool_down {
             model::CoolDown::Exponential { base, num, den, max } => CoolDown::Exponential {
                 delay: duration(*base),
@@ -61,7 +63,7 @@ pub(crate) fn policy(policy: &model::Policy) -> Policy {
     }
 }
 
-fn verdict(verdict: model::Verdict) -> Verdict {
+pub(crate) fn verdict(verdict: model::Verdict) -> Verdict {
     match verdict {
         model::Verdict::Success => Verdict::Success,
         model::Verdict::Failure(hint) => Verdict::Failure(hint.map(|hint| {
@@ -98,6 +100,35 @@ fn cause(rule: Rule, failures: u32, first: Nanos, last: Nanos) -> Cause {
         other => panic!("there is no rule {other:?}"),
     };
     Cause { rule, counted: Some((failures, first, last)) }
+}
+
+fn overlay(overlay: Overlay, expiry: Option<Nanos>) -> model::Overlay {
+    match overlay {
+        Overlay::Automatic => model::Overlay::Automatic,
+        Overlay::ForcedOpen => model::Overlay::ForcedOpen { expiry },
+        Overlay::ForcedClosed => model::Overlay::ForcedClosed { expiry },
+        Overlay::Shadow => model::Overlay::Shadow { expiry },
+    }
+}
+
+/// An event; `None` if it is none that the model knows.
+fn event(event: Event) -> Option<model::Event> {
+    let what = match event.kind {
+        EventKind::Tripped(trip) => What::Tripped(trip.level),
+        EventKind::HalfOpened => What::HalfOpened,
+        EventKind::StageReached(stage) => What::StageReached(stage),
+        EventKind::Closed => What::Closed,
+        EventKind::OverlayChanged { from, to } => What::OverlayChanged(overlay(from, None), overlay(to, None)),
+        EventKind::Reset => What::Reset,
+        EventKind::PolicyChanged => What::PolicyChanged,
+        _ => return None,
+    };
+    Some(model::Event { at: event.at.as_nanos().into(), shadow: event.shadow, what })
+}
+
+fn totals(counts: Counts) -> Totals {
+    let Counts { failures, trips, late, probes, shadow_refused, .. } = counts;
+    Totals { failures, trips, late, probes, shadow_refused }
 }
 
 fn duration(nanos: Nanos) -> Duration {

@@ -71,6 +71,33 @@ agreed! {
          admit
          shadow
          #1 success";
+    another_expiry_is_no_change_of_overlay:
+        "policy: window 1 in 1s; stages 1
+         admit
+         #0 failure
+         wait 1s
+         shadow
+         admit
+         shadow for 5s
+         #1 success
+         shadow for 1s
+         wait 1s";
+    a_call_from_before_the_expiry_of_a_shadow_is_late_for_the_rates_too:
+        "policy: no window; rate 0.5 over 10s of 2
+         shadow for 1s
+         admit
+         wait 1s
+         #0 failure
+         admit
+         #1 failure";
+    a_success_from_before_the_expiry_of_a_shadow_is_counted_as_late:
+        "policy: the defaults
+         shadow
+         admit
+         shadow for 1s
+         wait 1s
+         #0 success
+         read";
     a_wait_of_nothing_is_no_hint:
         "policy: window 2 in 30s; hints obey
          admit
@@ -123,6 +150,14 @@ agreed! {
          shadow
          admit
          #1 failure";
+    a_rate_over_another_length_starts_with_nothing:
+        "policy: no window; rate 0.5 over 10s of 2
+         admit
+         #0 failure
+         policy: no window; rate 0.5 over 5s of 2
+         admit
+         #1 failure
+         read";
     a_run_is_counted_from_when_somebody_asks_for_it:
         "policy: window 3 in 1s keep
          admit

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::TestRunner;
 use support::compare::{Comparison, Imitation};
 use support::model::{CoolDown, Forgive, Hints, Policy};
 use support::script::{drafts, policies};
@@ -11,7 +11,7 @@ use support::script::{drafts, policies};
 fn is_noticed(change: impl Fn(&mut Policy)) -> bool {
     let mut runner = TestRunner::deterministic();
     let cases = (policies(), vec(drafts(), 40));
-    (0..Config::default().cases * 20).any(|_| {
+    (0..5000).any(|_| {
         let (policy, drafts) = cases.new_tree(&mut runner).unwrap().current();
         let mut wrong = policy.clone();
         change(&mut wrong);

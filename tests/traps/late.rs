@@ -7,6 +7,7 @@
 //! | a late outcome frees a slot that it never held | `a_late_outcome_frees_no_slot_that_it_never_held` |
 //! | late outcomes after an operator's reset count for the new life | `outcomes_from_before_a_reset_change_nothing` |
 //! | outcomes of a breaker that is gone count for its successor | `a_permit_that_outlives_its_breaker_is_nobodys_late_outcome` |
+//! | calls of a breaker that is gone count for its successor | `the_calls_of_a_breaker_that_is_gone_are_not_counted_by_its_successor` |
 //! | the result of a call that is longer than the window is thrown away with its start | `a_failure_of_a_call_longer_than_the_window_counts_when_it_comes` |
 //! | the state, its deadline and its epoch are published one after the other | `nobody_ever_sees_an_open_breaker_without_its_deadline` |
 //! | two threads bring the same transition about, or an illegal one | `under_many_threads_every_transition_is_a_legal_one_and_happens_once` |
@@ -137,6 +138,20 @@ fn a_permit_that_outlives_its_breaker_is_nobodys_late_outcome() {
 }
 
 #[test]
+fn the_calls_of_a_breaker_that_is_gone_are_not_counted_by_its_successor() {
+    let rate =
+        |builder: resilience::Builder| builder.without_failure_window().failure_rate(0.5).over(secs(64)).min_calls(10);
+    for _ in 0..100 {
+        let (breaker, _) = manual(rate);
+        fail(&breaker, 9);
+        drop(breaker);
+        let (successor, _) = manual(rate);
+        fail(&successor, 9);
+        assert_eq!(successor.state(), State::Closed);
+    }
+}
+
+#[test]
 fn a_failure_of_a_call_longer_than_the_window_counts_when_it_comes() {
     let (breaker, clock) = manual(|builder| builder.failure_rate(1.0).over(secs(5)).min_calls(2));
     let slow: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
@@ -181,7 +196,7 @@ fn nobody_ever_sees_an_open_breaker_without_its_deadline() {
             });
         }
         scope.spawn(|| {
-            for _ in 0..3000 {
+            for _ in 0..300 {
                 while breaker.state() != State::Open && !done.load(Ordering::Relaxed) {
                     thread::yield_now();
                 }

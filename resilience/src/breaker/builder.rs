@@ -1,11 +1,10 @@
 use super::Breaker;
 use super::setup::Setup;
 use super::snapshot::Snapshot;
+use super::steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 use crate::clock::Clock;
 use crate::observe::{Observer, Outbox};
-use crate::policy::{
-    CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError, Rules, SlowCalls, Stall,
-};
+use crate::policy::{CoolDown, Forgive, Hints, OnSuccess, Policy, PolicyError, Rules};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +13,11 @@ use std::time::Duration;
 ///
 /// Each rule reads as a sentence: `.failures(3).within(30 s)`, `.in_a_row(5)`,
 /// `.failure_rate(0.5).over(60 s).min_calls(20)`, `.slow_calls(0.5).slower_than(2 s).over(60 s).min_calls(20)`,
-/// `.stalled(10).for_longer_than(5 s)`. Values are checked by [`build`](Self::build), all of them.
+/// `.stalled(10).for_longer_than(5 s)`, `.quota(100).per(60 s)`. Values are checked by [`build`](Self::build), all of them.
 #[must_use = "a builder does nothing until it is built"]
 #[derive(Clone)]
 pub struct Builder {
-    policy: Policy,
+    pub(super) policy: Policy,
     name: Option<Arc<str>>,
     clock: Option<Arc<dyn Clock>>,
     observers: Vec<Arc<dyn Observer>>,
@@ -87,6 +86,32 @@ impl Builder {
     /// meanwhile. Default: off.
     pub fn stalled(self, calls: u32) -> StallStep {
         StallStep { builder: self, calls }
+    }
+
+    /// The limit of the upstream: at most so many calls … [`per`](QuotaStep::per) time, traffic, probes and recovery taken
+    /// together. What would exceed it is refused ([`Reason::Quota`](crate::Reason::Quota)) and trips nothing. Default: off.
+    ///
+    /// See [`Quota`](crate::policy::Quota) for what is promised, and [`Breaker::learn_quota`] for what the upstream says of it itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilience::{Breaker, Reason, clock::Manual};
+    ///
+    /// let clock = Manual::new();
+    /// let breaker = Breaker::builder()
+    ///     .quota(100).with_burst(2).per(Duration::from_secs(60))
+    ///     .clock(clock.clone())
+    ///     .build()?;
+    /// breaker.try_acquire()?.success();
+    /// breaker.try_acquire()?.success();
+    /// let rejected = breaker.try_acquire().unwrap_err();
+    /// assert_eq!(rejected.reason(), Reason::Quota);
+    /// clock.advance(rejected.retry_after());
+    /// breaker.try_acquire()?.success();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn quota(self, calls: u32) -> QuotaStep {
+        QuotaStep { builder: self, calls, burst: None }
     }
 
     /// The first cool-down. Default: 1 s.
@@ -260,95 +285,5 @@ impl fmt::Debug for Builder {
             .field("counts_successes", counts_successes)
             .field("restored", restored)
             .finish()
-    }
-}
-
-/// `.failures(3)` …
-#[must_use = "say `.within(…)`"]
-#[derive(Clone, Debug)]
-pub struct FailuresStep {
-    builder: Builder,
-    failures: u32,
-}
-
-impl FailuresStep {
-    /// … `.within(30 s)`.
-    pub fn within(self, within: Duration) -> Builder {
-        let mut builder = self.builder;
-        let on_success = builder.policy.window.unwrap_or_default().on_success;
-        builder.policy.window = Some(FailureWindow { failures: self.failures, within, on_success });
-        builder
-    }
-}
-
-/// `.failure_rate(0.5)` …
-#[must_use = "say `.over(…).min_calls(…)`"]
-#[derive(Clone, Debug)]
-pub struct FailureRateStep {
-    builder: Builder,
-    ratio: f64,
-    over: Duration,
-}
-
-impl FailureRateStep {
-    /// … `.over(60 s)` …
-    pub fn over(mut self, over: Duration) -> Self {
-        self.over = over;
-        self
-    }
-
-    /// … `.min_calls(20)`.
-    pub fn min_calls(self, min_calls: u32) -> Builder {
-        let mut builder = self.builder;
-        builder.policy.failure_rate = Some(FailureRate { ratio: self.ratio, over: self.over, min_calls });
-        builder
-    }
-}
-
-/// `.slow_calls(0.5)` …
-#[must_use = "say `.slower_than(…).over(…).min_calls(…)`"]
-#[derive(Clone, Debug)]
-pub struct SlowCallsStep {
-    builder: Builder,
-    ratio: f64,
-    slower_than: Duration,
-    over: Duration,
-}
-
-impl SlowCallsStep {
-    /// … `.slower_than(2 s)` …
-    pub fn slower_than(mut self, limit: Duration) -> Self {
-        self.slower_than = limit;
-        self
-    }
-
-    /// … `.over(60 s)` …
-    pub fn over(mut self, over: Duration) -> Self {
-        self.over = over;
-        self
-    }
-
-    /// … `.min_calls(20)`.
-    pub fn min_calls(self, min_calls: u32) -> Builder {
-        let Self { mut builder, ratio, slower_than, over } = self;
-        builder.policy.slow_calls = Some(SlowCalls { ratio, slower_than, over, min_calls });
-        builder
-    }
-}
-
-/// `.stalled(10)` …
-#[must_use = "say `.for_longer_than(…)`"]
-#[derive(Clone, Debug)]
-pub struct StallStep {
-    builder: Builder,
-    calls: u32,
-}
-
-impl StallStep {
-    /// … `.for_longer_than(5 s)`.
-    pub fn for_longer_than(self, longer_than: Duration) -> Builder {
-        let mut builder = self.builder;
-        builder.policy.stall = Some(Stall { calls: self.calls, longer_than });
-        builder
     }
 }

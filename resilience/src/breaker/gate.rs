@@ -7,7 +7,7 @@ use super::rejected::Rejected;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::tally::Tally;
-use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, QUIET, UNTRACKED};
+use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
 use crate::Verdict;
 use crate::clock::{self, Instant};
 use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report};
@@ -26,9 +26,14 @@ impl Slot {
         match word::tag(gate) {
             _ if word::admits_all(gate) => false,
             OPEN if self.stays_open(gate).is_some() => true,
-            // Whether this request may probe is not known before there is one.
-            _ => self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some()),
+            _ => self.would_refuse_now(),
         }
+    }
+
+    #[inline(never)]
+    fn would_refuse_now(&self) -> bool {
+        // Whether this request may probe is not known before there is one.
+        self.read(|cell, cx| cell.machine.would_refuse(cx, true).is_some())
     }
 
     /// How long a call would be told to wait; `None` if it would not be refused.
@@ -53,13 +58,17 @@ impl Slot {
     #[cold]
     #[inline(never)]
     fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        if word::tag(gate) == OPEN {
-            if let Some(rejected) = self.refuse_at_once(gate) {
-                return Err(rejected);
-            }
+        match self.refuse_at_once(gate) {
+            Some(rejected) => Err(rejected),
+            // The user's predicate runs before the lock is taken.
+            None => self.admit_now(gate, may_probe()),
         }
-        // The user's predicate runs before the lock is taken.
-        let may_probe = may_probe();
+    }
+
+    // What follows takes no closure, so that it is compiled once, here, and its parts are inlined.
+
+    #[inline(never)]
+    fn admit_now(&'static self, gate: u64, may_probe: bool) -> Result<u64, Rejected> {
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
             Ok(ticket) => Ok(word::of_ticket(ticket) | gate & CUSTOM_CLOCK),
             Err(refusal) => Err(self.refuse(machine, cx, setup, refusal, events)),
@@ -75,9 +84,12 @@ impl Slot {
         (self.gate() == gate && now.plus(clock::COARSE_SLACK) < until).then_some(now)
     }
 
-    /// A refusal without the lock.
-    #[inline]
+    /// A refusal without the lock, where the gate says open.
+    #[inline(never)]
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
+        if word::tag(gate) != OPEN {
+            return None;
+        }
         let told = self.told();
         let now = self.stays_open(gate)?;
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
@@ -87,84 +99,120 @@ impl Slot {
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
     #[cold]
-    #[inline(never)]
     pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
-        let gate = self.gate();
-        if word::tag(gate) == OPEN {
-            if let Some(rejected) = self.refuse_at_once(gate) {
-                return rejected;
-            }
-        }
-        let may_probe = may_probe();
+        self.refuse_at_once(self.gate()).unwrap_or_else(|| self.refuse_now(may_probe()))
+    }
+
+    #[inline(never)]
+    fn refuse_now(&'static self, may_probe: bool) -> Rejected {
         self.step(|machine, cx, setup, events| {
-            machine.settle(cx, events);
             let stale = Refusal { reason: Reason::StaleReadiness, wait: Duration::ZERO };
-            let refusal = machine.would_refuse(cx, may_probe).unwrap_or(stale);
+            let refusal = machine.turn_away(cx, may_probe, events).unwrap_or(stale);
             self.refuse(machine, cx, setup, refusal, events)
         })
     }
 
     /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
+    /// Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) {
+    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
         match verdict {
-            Verdict::Success => {
-                if self.gate() != ticket {
-                    self.succeed_unquiet(ticket, since);
-                }
-            }
+            Verdict::Success => self.gate() != ticket && self.succeed_unquiet(ticket, since),
             verdict => self.record_unquiet(ticket, verdict, since, true),
         }
     }
 
     /// Apart, so that the healthy path has no verdict to lay out.
     #[inline(never)]
-    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) {
+    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) -> bool {
         // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
         // shares.
         if ticket == self.gate() | GUARDED
             && ticket & (word::TAG_MASK | CUSTOM_CLOCK) == word::COUNTED_CALL
             && self.tally().is_some_and(Tally::count_plainly)
         {
-            return;
+            return false;
         }
-        self.record_unquiet(ticket, Verdict::Success, since, true);
+        self.record_unquiet(ticket, Verdict::Success, since, true)
     }
 
     #[cold]
     #[inline(never)]
-    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Option<Instant>, answered: bool) {
+    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Option<Instant>, answered: bool) -> bool {
         let gate = self.gate();
         let (is, same_epoch) = (word::tag(gate), word::epoch(gate) == word::epoch(ticket));
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
         let mut slow = false;
         match word::tag(ticket) {
-            UNTRACKED | word::NONE => return,
+            UNTRACKED | word::NONE => return false,
             // Admitted when there was nothing to clear, so it clears nothing.
-            QUIET if same_epoch && !failed => return,
-            _ if word::is_call(ticket) && same_epoch => {
+            QUIET if same_epoch && !failed && is != LOCKED => return false,
+            _ if word::is_call(ticket) && same_epoch && is != LOCKED => {
                 slow = self.count(ticket, verdict, since);
                 let clears = matches!(verdict, Verdict::Success) && matches!(is, NOISY | COUNTED_NOISY);
-                // The machine keeps account of every call where the gate says `LOCKED` while it is closed.
-                if !(failed || slow || clears || is == LOCKED) {
-                    return;
-                }
-            }
-            PROBE => {
-                if let Some(tally) = self.tally() {
-                    slow = tally.is_slow(since, || self.now(ticket));
-                    if same_epoch && matches!(verdict, Verdict::Success) {
-                        tally.count_success();
-                    }
+                if !(failed || slow || clears) {
+                    return false;
                 }
             }
             _ => {}
         }
         self.step(|machine, cx, _, events| {
-            let tally = self.tally().map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            let ticket = word::to_ticket(ticket, machine.seq(), machine.next_watched());
-            machine.record(cx, ticket, Report { verdict, slow, answered, tally }, events);
+            // Time may have ended the epoch that the gate still tells.
+            machine.settle(cx, events);
+            let mine = word::to_ticket(ticket, present(machine));
+            let tally = self.tally();
+            if let Some(tally) = tally.filter(|_| mine.epoch() == Some(machine.epoch())) {
+                if word::tag(ticket) == PROBE {
+                    slow = tally.is_slow(since, || cx.now());
+                    if matches!(verdict, Verdict::Success) {
+                        tally.count_success();
+                    }
+                } else if is == LOCKED {
+                    slow = tally.count(verdict, since, |_| cx.now());
+                }
+            }
+            let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
+            machine.record(cx, mine, Report { verdict, slow, answered, tally }, events);
+            cx.rules().learns_quota()
+        })
+    }
+
+    /// The upstream said how many more calls it takes within this time.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn learn_quota(&self, remaining: u64, reset_in: Option<Duration>) {
+        self.step(|machine, cx, _, events| {
+            machine.settle(cx, events);
+            // A server that does not say when its count starts anew has the period that it was said to have.
+            let per = cx.rules().policy().quota.map_or(Duration::ZERO, |quota| quota.per);
+            machine.learn_quota(cx, remaining, reset_in.unwrap_or(per));
         });
+    }
+
+    /// The answer to a call has come, its outcome has not. Whether it matters what the answer says of the server's own count.
+    #[cfg(feature = "http")]
+    pub(crate) fn answered(&self, ticket: u64) -> bool {
+        self.may_count(ticket)
+            && self.step(|machine, cx, _, _| {
+                machine.answered(word::to_ticket(ticket, present(machine)));
+                cx.rules().learns_quota()
+            })
+    }
+
+    /// The outcome of a call that was [answered](Self::answered) before is recorded next.
+    #[cfg(feature = "http")]
+    pub(crate) fn ends_after_answer(&self, ticket: u64) {
+        if self.may_count(ticket) {
+            self.step(|machine, _, _, _| machine.ends_after_answer(word::to_ticket(ticket, present(machine))));
+        }
+    }
+
+    /// Whether there may be a quota that has counted this call. With a quota no gate admits all but the forced one.
+    #[cfg(feature = "http")]
+    fn may_count(&self, ticket: u64) -> bool {
+        let gate = self.gate();
+        (word::is_call(ticket) || word::tag(ticket) == PROBE)
+            && (!word::admits_all(gate) || word::tag(gate) == word::FREE)
     }
 
     /// Counts a call for the rules that want it; whether it was slow.
@@ -226,4 +274,9 @@ impl Slot {
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
+}
+
+/// What it takes to read a packed ticket.
+fn present(machine: &Machine) -> Present {
+    Present { epoch: machine.epoch(), seq: machine.seq(), next_watched: machine.next_watched() }
 }

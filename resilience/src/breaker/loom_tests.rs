@@ -1,11 +1,11 @@
-//! What threads can do to a breaker at the same time, tried in every order that a few preemptions allow.
+//! What threads can do to a breaker at the same time, tried in every order of up to four preemptions.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p resilience --lib --all-features --release --target-dir target/loom loom_tests
+//! RUSTFLAGS="--cfg loom" cargo test -p resilience --lib --all-features --target-dir target/loom loom_tests
 //! ```
 //!
-//! `LOOM_MAX_PREEMPTIONS` sets how many preemptions (default here: 3). What has to hold is asserted for each order by
-//! itself, so a model that finds one that breaks it tells which.
+//! What has to hold is asserted for each order by itself. `LOOM_MAX_PREEMPTIONS` sets another limit;
+//! `LOOM_LOG=trace` and `LOOM_LOCATION=1` tell of the order that breaks one.
 
 use super::{Breaker, Permit, State};
 use crate::clock::{self, Instant};
@@ -29,7 +29,7 @@ fn at(since_start: Duration) -> Instant {
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
+    builder.preemption_bound = builder.preemption_bound.or(Some(4));
     builder.check(move || {
         clock::set(at(Duration::ZERO));
         model();

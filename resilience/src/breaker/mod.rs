@@ -9,6 +9,7 @@ mod rejected;
 mod setup;
 mod slot;
 mod snapshot;
+mod steps;
 #[cfg(test)]
 mod success_counts;
 pub(crate) mod sync;
@@ -18,11 +19,14 @@ mod waiting;
 mod weak;
 mod word;
 
-pub use builder::{Builder, FailureRateStep, FailuresStep, SlowCallsStep, StallStep};
+pub use builder::Builder;
 pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
-pub use snapshot::{Snapshot, State};
+pub use snapshot::{QuotaSnapshot, Snapshot, State};
+pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 
+#[cfg(feature = "http")]
+pub(crate) use permit::BodyPermit;
 pub(crate) use permit::CallPermit;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
@@ -170,6 +174,27 @@ impl Breaker {
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.slot.read(|cell, _| cell.setup.rules.policy().clone())
+    }
+
+    /// The upstream said how many more calls it takes within this time: none that would exceed it are admitted. Calls that
+    /// are out meanwhile are taken off, as the upstream may not have counted them yet. Of several such words on the same
+    /// period the least one holds, as answers may overtake one another.
+    ///
+    /// For breakers with a [quota](Builder::quota); without one it changes nothing. Layers for HTTP learn from the headers
+    /// of answers by themselves. `reset_in` is cut at the policy's `max_hint`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilience::{Breaker, Reason};
+    ///
+    /// let breaker = Breaker::builder().quota(100).per(Duration::from_secs(60)).build()?;
+    /// breaker.learn_quota(1, Duration::from_secs(20));
+    /// breaker.try_acquire()?.success();
+    /// assert_eq!(breaker.try_acquire().unwrap_err().reason(), Reason::Quota);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn learn_quota(&self, remaining: u64, reset_in: Duration) {
+        self.slot.learn_quota(remaining, Some(reset_in));
     }
 
     /// Where the breaker stands. Changes nothing.

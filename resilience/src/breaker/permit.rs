@@ -95,22 +95,24 @@ impl CallPermit {
         }
     }
 
-    /// The call goes on: its age counts from the next time it has to wait.
-    #[cfg(feature = "http")]
-    pub(crate) fn flows(&mut self) {
-        self.since = 0;
-    }
-
     fn since(&self) -> Option<Instant> {
         (self.since != 0).then(|| Instant::from_nanos(self.since))
     }
 
-    /// The call ended like this.
+    /// The call ended like this. Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&mut self, verdict: Verdict) {
+    pub(crate) fn record(&mut self, verdict: Verdict) -> bool {
         // One that was recorded before says nothing: `SPENT` is no ticket.
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        self.slot.record(ticket, verdict, self.since());
+        self.slot.record(ticket, verdict, self.since())
+    }
+
+    /// The server said of its own count.
+    #[cfg(feature = "http")]
+    pub(crate) fn learn(&self, quota: crate::hint::Quota) {
+        if let Some(remaining) = quota.remaining() {
+            self.slot.learn_quota(remaining, quota.reset());
+        }
     }
 
     /// Runs a part of the call; a panic that unwinds out of it is a failure.
@@ -129,10 +131,13 @@ impl CallPermit {
         result
     }
 
-    /// Hands the permit on, to a body say.
+    /// Hands the permit on to the body of an answer whose head has come. Whether it matters what the head says of the
+    /// server's own count.
     #[cfg(feature = "http")]
-    pub(crate) fn take(&mut self) -> Self {
-        Self { slot: self.slot, ticket: std::mem::replace(&mut self.ticket, SPENT), since: self.since }
+    pub(crate) fn take(&mut self) -> (BodyPermit, bool) {
+        let ticket = std::mem::replace(&mut self.ticket, SPENT);
+        let learns = self.slot.answered(ticket);
+        (BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: 0 }, learns)
     }
 }
 
@@ -148,5 +153,69 @@ impl Drop for CallPermit {
 impl fmt::Debug for CallPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallPermit").field("spent", &(self.ticket == SPENT)).finish_non_exhaustive()
+    }
+}
+
+/// The permit of a call whose answer is on its way. The call is as old as ever, and slow if it takes too long in all;
+/// but dropping it is judged by how long nothing has come.
+#[cfg(feature = "http")]
+pub(crate) struct BodyPermit {
+    call: CallPermit,
+    /// When the body was first found waiting after something had come, in nanoseconds; 0: it was not.
+    quiet_since: u64,
+}
+
+#[cfg(feature = "http")]
+impl BodyPermit {
+    /// The body has to wait.
+    pub(crate) fn waits(&mut self) {
+        self.call.waits();
+        if self.quiet_since == 0 {
+            self.quiet_since = self.call.slot.now(self.call.ticket).as_nanos().max(1);
+        }
+    }
+
+    /// Something came.
+    pub(crate) fn flows(&mut self) {
+        self.quiet_since = 0;
+    }
+
+    /// The call ended like this.
+    pub(crate) fn record(&mut self, verdict: Verdict) {
+        self.call.slot.ends_after_answer(self.call.ticket);
+        self.call.record(verdict);
+    }
+
+    /// Runs a part of the call; a panic that unwinds out of it is a failure.
+    pub(crate) fn guard<R>(&mut self, part: impl FnOnce() -> R) -> R {
+        struct Unwinding(&'static Slot, u64);
+        impl Drop for Unwinding {
+            fn drop(&mut self) {
+                self.0.ends_after_answer(self.1);
+            }
+        }
+        let unwinding = Unwinding(self.call.slot, self.call.ticket);
+        self.call.guard(|| {
+            let result = part();
+            std::mem::forget(unwinding);
+            result
+        })
+    }
+}
+
+#[cfg(feature = "http")]
+impl Drop for BodyPermit {
+    fn drop(&mut self) {
+        // Nothing, if its outcome was recorded: a permit is spent once.
+        self.call.slot.ends_after_answer(self.call.ticket);
+        // The call's own permit is dropped next, and judges by what it finds here.
+        self.call.since = self.quiet_since;
+    }
+}
+
+#[cfg(feature = "http")]
+impl fmt::Debug for BodyPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.call.fmt(f)
     }
 }

@@ -253,6 +253,7 @@ impl Slot {
         Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
+    #[inline]
     pub(super) fn told(&self) -> Told {
         Told {
             until: self.until(),
@@ -283,7 +284,7 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::ForcedClosed if expires.is_none() => FREE,
         Overlay::Automatic if machine.is_open() => open,
         Overlay::Automatic | Overlay::Shadow
-            if machine.is_closed() && expires.is_none() && !setup.rules.watches_stalls() =>
+            if machine.is_closed() && expires.is_none() && !setup.rules.watches_every_call() =>
         {
             match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
                 (false, false) => QUIET,

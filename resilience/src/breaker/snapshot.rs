@@ -1,6 +1,6 @@
 use super::rejected::TripSummary;
-use crate::clock::{Instant, nanos};
-use crate::machine::{Counts, Overlay, Phase, Saved, Trip, View};
+use crate::clock::{self, Instant, nanos};
+use crate::machine::{Counts, Overlay, Phase, QuotaLeft, Saved, Trip, View};
 use std::time::{Duration, SystemTime};
 
 /// What callers meet: the phase, with a forced overlay on top of it.
@@ -71,14 +71,35 @@ pub struct Snapshot {
     pub level: u32,
     /// How long ago each failure in the window was recorded, newest first.
     pub failures: Vec<Duration>,
+    /// How many there have been in a row, where a rule counts them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub in_a_row: Option<u32>,
     /// Why it is not closed.
     pub trip: Option<TripSummary>,
+    /// What its quota leaves, if it has one.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub quota: Option<QuotaSnapshot>,
     /// Totals of what is not healthy.
     pub counts: Counts,
     /// Grows with every change of phase or overlay.
     pub epoch: u64,
-    /// When it was taken, by the wall clock.
+    /// When it was taken, by the wall clock; 1970 where there is none.
     pub taken_at: SystemTime,
+}
+
+/// What a quota leaves to be called, as a snapshot tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct QuotaSnapshot {
+    /// Calls that would be admitted at once, as far as the policy's own quota goes.
+    pub tokens: u32,
+    /// Calls admitted that no answer has come to.
+    pub in_flight: u32,
+    /// How many more calls the server takes, by its own word, calls that it may not have counted yet taken off.
+    pub remaining: Option<u64>,
+    /// Until the server's count starts anew.
+    pub reset_in: Option<Duration>,
 }
 
 impl Snapshot {
@@ -108,16 +129,23 @@ impl Snapshot {
                 hinted: trip.hinted,
             }),
             failures: view.failures,
+            in_a_row: view.in_a_row,
+            quota: view.quota.map(|left| QuotaSnapshot {
+                tokens: left.tokens,
+                in_flight: left.in_flight,
+                remaining: left.server.map(|(remaining, _)| remaining),
+                reset_in: left.server.map(|(_, until)| until.saturating_since(now)),
+            }),
             counts: view.counts,
             epoch: view.epoch,
-            taken_at: SystemTime::now(),
+            taken_at: clock::wall().unwrap_or(SystemTime::UNIX_EPOCH),
         }
     }
 
     /// What of it is good for a machine whose clock says `now`. Time that has passed by the wall clock is taken off;
     /// a wall clock that was set back takes nothing off.
     pub(super) fn saved(&self, now: Instant) -> Saved {
-        let passed = SystemTime::now().duration_since(self.taken_at).map_or(0, nanos);
+        let passed = clock::wall().and_then(|now| now.duration_since(self.taken_at).ok()).map_or(0, nanos);
         let ago = |age: Duration| Instant::from_nanos(now.as_nanos().saturating_sub(nanos(age).saturating_add(passed)));
         let ahead = |wait: Duration| now.plus(nanos(wait).saturating_sub(passed));
         let trip = self.trip.filter(|_| self.phase != State::Closed).map(|trip| {
@@ -141,11 +169,18 @@ impl Snapshot {
             Some(remaining) if nanos(remaining) <= passed => (Overlay::Automatic, None),
             remaining => (self.overlay, remaining.map(ahead)),
         };
+        // Calls in flight are not taken up: what remained was told without them.
+        let quota = self.quota.map(|QuotaSnapshot { tokens, remaining, reset_in, .. }| {
+            let server = remaining.zip(reset_in.map(ahead));
+            (QuotaLeft { tokens, in_flight: 0, server }, ago(Duration::ZERO))
+        });
         Saved {
             level: self.level,
             overlay,
             failures: self.failures.iter().rev().map(|age| ago(*age)).collect(),
+            in_a_row: self.in_a_row,
             trip,
+            quota,
             counts: self.counts,
         }
     }

@@ -15,5 +15,7 @@ pub(crate) use std::sync::{
 /// Locks, and goes on where a panic left the lock poisoned: nothing that is guarded here is ever left half-changed by
 /// code that can panic.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The one place that may.
+    #[allow(clippy::disallowed_methods)]
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

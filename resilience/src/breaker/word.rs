@@ -49,6 +49,7 @@ const ARGUMENT_SHIFT: u32 = 5;
 const ARGUMENT_BITS: u32 = 24;
 const ARGUMENT_MASK: u64 = (1 << ARGUMENT_BITS) - 1;
 const EPOCH_SHIFT: u32 = ARGUMENT_SHIFT + ARGUMENT_BITS;
+const EPOCH_MASK: u64 = u64::MAX >> EPOCH_SHIFT;
 
 #[inline]
 pub(super) const fn tag(word: u64) -> u64 {
@@ -85,7 +86,8 @@ pub(super) const fn epoch(word: u64) -> u64 {
     word >> EPOCH_SHIFT
 }
 
-/// 35 bits of epoch: a breaker that changes its phase a thousand times a second fills them in a year of that.
+/// 35 bits of epoch are packed: a breaker that changes its phase a thousand times a second begins anew after a year of
+/// that, and a call that outlives a year of it may be taken for one of its own epoch.
 #[inline]
 pub(super) const fn pack(tag: u64, argument: u32, epoch: u64) -> u64 {
     tag | (argument as u64 & ARGUMENT_MASK) << ARGUMENT_SHIFT | epoch << EPOCH_SHIFT
@@ -103,13 +105,23 @@ pub(super) fn of_ticket(ticket: Ticket) -> u64 {
     }
 }
 
-/// The ticket that a packed one stands for, given the machine's present sequence numbers: of the newest failure, and of
-/// the next watched call.
+/// Where the machine is now: what the packed numbers are restored by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    pub(super) epoch: u64,
+    /// The sequence number of the newest failure.
+    pub(super) seq: u32,
+    /// The number of the next watched call.
+    pub(super) next_watched: u64,
+}
+
+/// The ticket that a packed one stands for.
 ///
 /// Only 24 bits of a number are packed. The rest is restored as if fewer than 2^24 had been given out since; a call that
 /// outlives more of them than that (without a trip in between) is taken for a younger one.
-pub(super) fn to_ticket(word: u64, seq: u32, next_watched: u64) -> Ticket {
-    let epoch = epoch(word);
+pub(super) fn to_ticket(word: u64, present: Present) -> Ticket {
+    let Present { epoch: now, seq, next_watched } = present;
+    let epoch = now.wrapping_sub(now.wrapping_sub(epoch(word)) & EPOCH_MASK);
     match tag(word) {
         PROBE => Ticket::Probe { epoch, number: argument(word) },
         WATCHED => {
@@ -131,19 +143,21 @@ mod tests {
 
     #[test]
     fn a_ticket_comes_back_as_it_was_packed() {
-        for seq in [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX] {
-            for behind in [0, 1, 1000, (1 << 24) - 1] {
-                let ticket = Ticket::Call { epoch: 77, seen: seq.wrapping_sub(behind) };
-                assert_eq!(to_ticket(of_ticket(ticket), seq, 0), ticket);
+        let numbers = [0, 1, 5, (1 << 24) - 1, 1 << 24, (1 << 24) + 3, u32::MAX];
+        let epochs = [77, (1 << 35) - 1, 1 << 35, (1 << 35) + 5, 1 << 50];
+        for (seq, epoch) in numbers.into_iter().flat_map(|seq| epochs.map(|epoch| (seq, epoch))) {
+            let next_watched = u64::from(seq) << 8 | 1;
+            let present = Present { epoch, seq, next_watched };
+            for behind in [0, 1, 5] {
+                let past = epoch - behind;
+                let call = Ticket::Call { epoch: past, seen: seq.wrapping_sub((1 << 24) - 1) };
+                let watched = Ticket::Watched { epoch: past, number: next_watched - 1 };
+                let probe = Ticket::Probe { epoch: past, number: (1 << 24) - 1 };
+                for ticket in [call, watched, probe, Ticket::Untracked] {
+                    assert_eq!(to_ticket(of_ticket(ticket), present), ticket);
+                }
             }
         }
-        for next in [1, (1 << 24) - 1, 1 << 24, (1 << 24) + 1, 1 << 40] {
-            let watched = Ticket::Watched { epoch: 5, number: next - 1 };
-            assert_eq!(to_ticket(of_ticket(watched), 9, next), watched);
-        }
-        let probe = Ticket::Probe { epoch: (1 << 35) - 1, number: (1 << 24) - 1 };
-        assert_eq!(to_ticket(of_ticket(probe), 9, 0), probe);
-        assert_eq!(to_ticket(of_ticket(Ticket::Untracked), 9, 0), Ticket::Untracked);
     }
 
     #[test]

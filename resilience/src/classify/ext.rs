@@ -9,6 +9,8 @@ use std::{any, fmt};
 
 #[cfg(feature = "http")]
 use super::AtEnd;
+#[cfg(feature = "http")]
+use crate::hint::Quota;
 
 /// Bends the judgement of any classifier.
 ///
@@ -162,6 +164,12 @@ where
     }
 
     #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
+        self.inner.quota(outcome)
+    }
+
+    #[cfg(feature = "http")]
     fn at_end(&self, response: &Res) -> Option<AtEnd> {
         // A failure that was mapped to something else is still none of which the inner classifier expects to be asked.
         if matches!(self.inner.classify(Ok(response)), Verdict::Failure(_)) {
@@ -183,6 +191,12 @@ where
     }
 
     #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
+        self.inner.quota(outcome)
+    }
+
+    #[cfg(feature = "http")]
     fn at_end(&self, response: &Res) -> Option<AtEnd> {
         if (self.condition)(Ok(response)) { None } else { self.inner.at_end(response) }
     }
@@ -196,6 +210,12 @@ where
     #[inline]
     fn classify(&self, outcome: Result<&Res, &E>) -> Verdict {
         if (self.condition)(outcome) { Verdict::Ignore } else { self.inner.classify(outcome) }
+    }
+
+    #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
+        self.inner.quota(outcome)
     }
 
     #[cfg(feature = "http")]
@@ -219,6 +239,12 @@ where
     }
 
     #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
+        self.inner.quota(outcome)
+    }
+
+    #[cfg(feature = "http")]
     fn at_end(&self, response: &Res) -> Option<AtEnd> {
         self.inner.at_end(response)
     }
@@ -235,6 +261,12 @@ where
             Err(error) if error::is_refusal(error) => Verdict::Ignore,
             _ => self.inner.classify(outcome),
         }
+    }
+
+    #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
+        self.inner.quota(outcome)
     }
 
     #[cfg(feature = "http")]

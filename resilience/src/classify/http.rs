@@ -2,7 +2,8 @@
 
 use super::statuses::Statuses;
 use super::{AtEnd, Classify, proxy_status};
-use crate::{Hint, Verdict, hint};
+use crate::hint::{self, Quota};
+use crate::{Hint, Verdict};
 use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
 
@@ -191,6 +192,11 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus {
             Err(_) => Verdict::Failure(None),
         }
     }
+
+    #[inline]
+    fn quota(&self, outcome: Result<&Response<B>, &E>) -> Option<Quota> {
+        outcome.ok().and_then(|response| hint::quota_now(response.status(), response.headers()))
+    }
 }
 
 impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
@@ -200,6 +206,11 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
             Ok(response) => self.settings.0.judge(response.status(), response.headers()),
             Err(_) => Verdict::Failure(None),
         }
+    }
+
+    #[inline]
+    fn quota(&self, outcome: Result<&Response<B>, &E>) -> Option<Quota> {
+        outcome.ok().and_then(|response| hint::quota_now(response.status(), response.headers()))
     }
 
     #[inline]

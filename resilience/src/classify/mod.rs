@@ -124,6 +124,27 @@ pub trait Classify<Res, E> {
         let _ = response;
         None
     }
+
+    /// What the outcome tells of the upstream's own count of calls.
+    ///
+    /// Asked after the call, only where the breaker has a quota: see
+    /// [`Builder::quota`](crate::Builder::quota). Without an implementation it tells nothing; [`HttpStatus`] reads the
+    /// `RateLimit` headers, and takes a `429` that says how long to wait for a quota that is used up.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use resilience::classify::{Classify, HttpStatus};
+    ///
+    /// let response = Response::builder().header("ratelimit", r#""all";r=7;t=30"#).body(()).unwrap();
+    /// let outcome: Result<_, &()> = Ok(&response);
+    /// assert_eq!(HttpStatus::new().quota(outcome).unwrap().remaining(), Some(7));
+    /// ```
+    #[cfg(feature = "http")]
+    #[inline]
+    fn quota(&self, outcome: Result<&Res, &E>) -> Option<crate::hint::Quota> {
+        let _ = outcome;
+        None
+    }
 }
 
 impl<F, Res, E> Classify<Res, E> for F

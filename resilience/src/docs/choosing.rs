@@ -15,9 +15,10 @@
 //! | half works: every second call fails | `.failure_rate(0.3).over(60 s).min_calls(20)` | successes between the failures clear the window |
 //! | gets slow before it fails | `.slow_calls(0.5).slower_than(2 s)…` | waiting is what hurts the callers |
 //! | hangs, and nobody cuts the calls | `.stalled(10).for_longer_than(5 s)` | a call that never ends never fails |
+//! | takes so many calls a minute | `.quota(100).per(60 s)` | no call is made that it would refuse |
 //! | limits its callers as a whole | `.hints(Hints::Obey)` | the first `429` says all there is to know |
 //!
-//! Several rules can be set; any of them trips. `.without_failure_window()` takes the default one away.
+//! Several rules can be set; any of them trips, but the quota, which only refuses. `.without_failure_window()` takes the default one away.
 //!
 //! # Which numbers
 //!
@@ -33,6 +34,24 @@
 //! - **Probe patience.** How long the others wait behind one hung probe.
 //! - **Forgiveness.** At once, unless the upstream comes back for seconds at a time and each return hurts it: forgiving
 //!   by time then drives the cool-down to its ceiling, and fewer calls are served.
+//!
+//! # A quota
+//!
+//! An upstream with a known limit need not be found out by its refusals. Say the limit, `.quota(100).per(60 s)`, and in no
+//! minute are more than 100 calls admitted: traffic, probes and the stages of recovery draw from one bucket, which trips,
+//! closing and [`reset`](crate::Breaker::reset) leave as it is. What would exceed it is refused with
+//! [`Reason::Quota`](crate::Reason::Quota) and the wait until the next token, as a `503`: `429` would blame the caller. Such
+//! a refusal is no failure. Only what an operator forces through ([`force_closed`](crate::Breaker::force_closed),
+//! [`shadow`](crate::Breaker::shadow)) passes it by.
+//!
+//! - **Burst.** So many may come at once, a tenth of the limit by default; the others are spread evenly. With a burst of 10
+//!   out of 100 a steady stream gets 91 calls a minute.
+//! - **The server's own word.** A layer for HTTP reads `RateLimit` and its elders from every answer, and `Retry-After` from a
+//!   `429`. What remains by it, calls that are still out taken off, is all that is admitted until its reset, at most for
+//!   `max_hint`. Others, and replicas, may use up the same limit: this is how each hears of it. Other clients tell it by
+//!   [`learn_quota`](crate::Breaker::learn_quota), other classifiers by [`Classify::quota`](crate::classify::Classify);
+//!   [`Hints::Ignore`](crate::Hints::Ignore) turns the headers off, where they tell of one tenant's share, say.
+//! - **The price.** Each call takes the breaker's lock, on its way in and on its way out.
 //!
 //! # One breaker per what?
 //!

@@ -1,6 +1,7 @@
 //! What to know before you rely on it.
 //!
-//! - **One process.** Each replica has its own breaker and learns for itself. Ten replicas send ten first probes.
+//! - **One process.** Each replica has its own breaker and learns for itself. Ten replicas send ten first
+//!   probes, and ten times a quota: give each its share.
 //! - **A policy, not an oracle.** A failure window cannot tell a sick upstream from a sick request. If some callers can
 //!   make calls fail at will, they can open the breaker for all: judge such answers as
 //!   [`Reachable`](crate::Verdict::Reachable) or [`Ignore`](crate::Verdict::Ignore), or give them a breaker of their own.
@@ -21,3 +22,4 @@
 //!   to wait.
 //! - **Observers run on the thread of a call.** Outside any lock, but one that blocks delays the call that delivers.
 //!   For slow work take a subscription to a task of your own.
+#![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there

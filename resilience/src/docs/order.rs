@@ -2,8 +2,8 @@
 //!
 //! Outermost first:
 //!
-//! 1. **Retry.** It sees refusals, and can wait as long as they say. Inside the breaker each try of one request would
-//!    count as a failure of its own.
+//! 1. **Retry.** It sees refusals, and can wait as long as they say; `resilience::retry` (feature `retry`) has a policy
+//!    for tower's retry that does. Inside the breaker each try of one request would count as a failure of its own.
 //! 2. **The breaker.**
 //! 3. **Timeout of one try.** Its error is an outcome that the breaker sees, at the moment it happens.
 //! 4. **Concurrency limit, load shedding.** A call that the breaker refuses must not wait for a slot, and a call that was
@@ -45,3 +45,4 @@
 //! [`HttpStatus::trust_refusals_of`](crate::classify::HttpStatus::trust_refusals_of). Breakers in one process:
 //! [`ignore_refusals`](crate::classify::ClassifyExt::ignore_refusals). Do not use the *same* breaker twice in one call:
 //! the outer one would hold the only probe that the inner one wants.
+#![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there

@@ -42,7 +42,7 @@ pub use pushback::grpc_pushback;
 pub use rate_limit::{Quota, rate_limit};
 pub use retry_after::retry_after;
 
-use crate::Hint;
+use crate::{Hint, clock};
 use http::{HeaderMap, StatusCode};
 use std::time::{Duration, SystemTime};
 
@@ -73,7 +73,8 @@ pub fn of(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Hi
 
 /// As [`of`], with the clock of the machine, which is read only if a date asks for it.
 pub(crate) fn now(status: StatusCode, headers: &HeaderMap) -> Option<Hint> {
-    at(status, headers, wall_clock)
+    // Where there is no such clock, a date is no hint.
+    at(status, headers, clock::wall)
 }
 
 fn at(status: StatusCode, headers: &HeaderMap, now: impl FnOnce() -> Option<SystemTime>) -> Option<Hint> {
@@ -82,13 +83,19 @@ fn at(status: StatusCode, headers: &HeaderMap, now: impl FnOnce() -> Option<Syst
     Some(if limiting { Hint::limiting(wait) } else { Hint::after(wait) })
 }
 
+/// What an answer with this status and these headers tells of the server's count of calls. A `429` that says how long to
+/// wait says that nothing remains until then, whatever else it tells.
+pub(crate) fn quota_now(status: StatusCode, headers: &HeaderMap) -> Option<Quota> {
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        if let Some(hint) = now(status, headers) {
+            return Some(Quota::new(0, hint.wait()));
+        }
+    }
+    rate_limit(headers)
+}
+
 fn until_reset(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
     let quota = rate_limit(headers)?;
     let binding = quota.is_exhausted() || status == StatusCode::TOO_MANY_REQUESTS;
     quota.reset().filter(|_| binding).and_then(seconds::wait)
-}
-
-/// Bare WebAssembly has no such clock, and asking for it panics: a date there is no hint.
-fn wall_clock() -> Option<SystemTime> {
-    if cfg!(all(target_family = "wasm", target_os = "unknown")) { None } else { Some(SystemTime::now()) }
 }

@@ -79,6 +79,12 @@ pub fn rate_limit(headers: &HeaderMap) -> Option<Quota> {
 // === impl Quota ===
 
 impl Quota {
+    /// So much remains, and has to last for so long: for classifiers of your own.
+    #[must_use]
+    pub const fn new(remaining: u64, reset: Duration) -> Self {
+        Self { remaining: Some(remaining), reset: Some(reset), limit: None, window: None }
+    }
+
     /// How much may still be asked for before [`reset`](Self::reset), if the server said so.
     #[must_use]
     pub const fn remaining(&self) -> Option<u64> {

@@ -1,4 +1,5 @@
-use crate::breaker::CallPermit;
+#[cfg(feature = "http")]
+use crate::breaker::BodyPermit;
 use std::fmt;
 
 /// The permit of a call whose answer is judged at the end of its body: carried by the body, told how it ends.
@@ -7,21 +8,25 @@ use std::fmt;
 /// that has hung for longer than `abandon_after` is a failure.
 #[must_use = "a watch that is dropped at once gives the call up"]
 pub struct Watch {
-    permit: CallPermit,
+    #[cfg(feature = "http")]
+    permit: BodyPermit,
     #[cfg(feature = "http")]
     end: crate::classify::AtEnd,
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("permit", &self.permit).finish_non_exhaustive()
+        let mut debug = f.debug_struct("Watch");
+        #[cfg(feature = "http")]
+        debug.field("permit", &self.permit);
+        debug.finish_non_exhaustive()
     }
 }
 
 #[cfg(feature = "http")]
 mod http_body_impl {
     use super::Watch;
-    use crate::breaker::CallPermit;
+    use crate::breaker::BodyPermit;
     use crate::classify::{AtEnd, EndOfBody};
     use bytes::Bytes;
     use http::HeaderMap;
@@ -32,7 +37,7 @@ mod http_body_impl {
     use std::task::{Context, Poll};
 
     impl Watch {
-        pub(in crate::layer) fn new(permit: CallPermit, end: AtEnd) -> Self {
+        pub(in crate::layer) fn new(permit: BodyPermit, end: AtEnd) -> Self {
             Self { permit, end }
         }
 

@@ -72,19 +72,38 @@ where
                 #[cfg(feature = "http")]
                 if R::WATCHES_BODY && !matches!(verdict, Verdict::Failure(_)) {
                     if let Some(end) = this.classify.at_end(&response) {
-                        let watch = Watch::new(permit.take(), end);
+                        let (body, learns) = permit.take();
+                        if learns {
+                            learn(permit, this.classify, Ok::<_, &E>(&response));
+                        }
+                        let watch = Watch::new(body, end);
                         return Poll::Ready(Ok(this.respond.pass_watched(response, watch)));
                     }
                 }
-                permit.record(verdict);
+                if permit.record(verdict) {
+                    learn(permit, this.classify, Ok::<_, &E>(&response));
+                }
                 Poll::Ready(Ok(this.respond.pass(response)))
             }
             Poll::Ready(Err(error)) => {
-                permit.record(this.classify.classify(Err(&error)));
+                if permit.record(this.classify.classify(Err(&error))) {
+                    learn(permit, this.classify, Err::<&Res, _>(&error));
+                }
                 Poll::Ready(Err(this.respond.pass_error(error)))
             }
         }
     }
+}
+
+/// Hands on what the answer says of the server's own count. After the outcome, so that the call is out no longer.
+#[inline]
+fn learn<C: Classify<Res, E>, Res, E>(permit: &CallPermit, classify: &C, outcome: Result<&Res, &E>) {
+    #[cfg(feature = "http")]
+    if let Some(quota) = classify.quota(outcome) {
+        permit.learn(quota);
+    }
+    #[cfg(not(feature = "http"))]
+    let _ = (permit, classify, outcome);
 }
 
 impl<F, C, R> fmt::Debug for ResponseFuture<F, C, R> {

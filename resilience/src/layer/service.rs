@@ -89,6 +89,18 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
     }
 }
 
+/// A panic that unwinds out of the inner service's readiness is a failure, as one that unwinds out of a call is.
+struct Unwinding<'a>(&'a Seat);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        let slot = self.0.breaker().slot();
+        if let Ok(ticket) = slot.admit(|| true) {
+            slot.panicked(ticket, None);
+        }
+    }
+}
+
 impl<S, C, R, P, Req> Service<Req> for BreakerService<S, C, R, P>
 where
     S: Service<Req>,
@@ -106,7 +118,10 @@ where
             return Poll::Ready(Ok(()));
         }
         self.seat.refusing = false;
-        match self.inner.poll_ready(cx) {
+        let unwinding = Unwinding(&self.seat);
+        let ready = self.inner.poll_ready(cx);
+        std::mem::forget(unwinding);
+        match ready {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
             Poll::Ready(Err(error)) => {
                 self.unready::<S::Response, _>(&error);

@@ -31,20 +31,25 @@
 //! assert_eq!(effects.len(), 1);
 //! ```
 
+mod admit;
 mod core;
 mod event;
 mod half_open;
+mod input;
 mod log;
+mod outcome;
+mod quota;
 mod saved;
 mod stall;
 mod trip;
 mod view;
 
-#[cfg(feature = "retry")]
-#[cfg(feature = "retry")]
-pub(crate) use self::core::mix;
-pub use self::core::{Command, Context, Machine, Report, Ticket};
+pub use self::core::Machine;
 pub use event::{Event, EventKind};
+pub use input::{Command, Context, Report, Ticket};
+#[cfg(feature = "retry")]
+pub(crate) use outcome::mix;
+pub use quota::QuotaLeft;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};
 pub use view::{Counts, Overlay, Phase, View};

@@ -1,4 +1,5 @@
-use super::{Context, Counts, Machine, Overlay, Trip};
+use super::core::State;
+use super::{Context, Counts, Machine, Overlay, QuotaLeft, Trip};
 use crate::clock::Instant;
 
 /// What outlives a machine: see [`Machine::restored`].
@@ -10,8 +11,12 @@ pub struct Saved {
     pub overlay: (Overlay, Option<Instant>),
     /// The failures in the log, oldest first.
     pub failures: Vec<Instant>,
+    /// How many there were in a row; as many as there are in the log, if it is not known.
+    pub in_a_row: Option<u32>,
     /// The trip that it has not recovered from; without one it is closed.
     pub trip: Option<Trip>,
+    /// What its quota left, and when that was seen.
+    pub quota: Option<(QuotaLeft, Instant)>,
     /// Totals.
     pub counts: Counts,
 }
@@ -24,5 +29,32 @@ impl Machine {
         let mut machine = Self::with_epoch(cx.rules, epoch.saturating_add(1));
         machine.take_up(cx, saved);
         machine
+    }
+
+    fn take_up(&mut self, cx: &Context<'_>, saved: Saved) {
+        let Saved { level, overlay, mut failures, in_a_row, trip, quota, counts } = saved;
+        failures.sort_unstable();
+        if trip.is_none() {
+            for at in failures {
+                self.seq = self.seq.wrapping_add(1);
+                self.log.push(at.min(cx.now));
+            }
+            if let Some(run) = in_a_row {
+                // Longer than the log where the window is short, shorter where it keeps what a success answered.
+                self.cleared = self.seq.wrapping_sub(run);
+            }
+        }
+        if let Some((left, as_of)) = quota {
+            self.restore_quota(cx, left, as_of);
+        }
+        let rest = self.rest_mut();
+        (rest.level, rest.counts, rest.since) = (level, counts, cx.now);
+        (rest.overlay, rest.overlay_until) = overlay;
+        if let Some(mut trip) = trip {
+            let longest = cx.rules.longest_open(trip.hinted);
+            trip.until = trip.until.min(cx.now.plus(longest));
+            rest.state = State::Open;
+            rest.trip = Some(trip);
+        }
     }
 }

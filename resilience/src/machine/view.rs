@@ -1,4 +1,5 @@
-use super::Trip;
+use super::core::{Machine, Rest, State};
+use super::{Context, QuotaLeft, Trip};
 use crate::clock::Instant;
 use std::time::Duration;
 
@@ -93,8 +94,55 @@ pub struct View {
     pub level: u32,
     /// How long ago each failure in the log was recorded, newest first; those older than the window are left out.
     pub failures: Vec<Duration>,
+    /// How many there have been in a row, where a rule counts them.
+    pub in_a_row: Option<u32>,
     /// The trip that opened it, while it is open or half-open.
     pub trip: Option<Trip>,
+    /// What its quota leaves, if it has one.
+    pub quota: Option<QuotaLeft>,
     /// Totals.
     pub counts: Counts,
+}
+
+impl Machine {
+    /// All that can be seen at this instant. Computed: nothing is committed, nobody is told.
+    #[must_use]
+    pub fn view(&self, cx: &Context<'_>) -> View {
+        if self.next_step(cx).is_some() {
+            let mut settled = self.clone();
+            settled.settle(cx, &mut Vec::new());
+            return settled.view_settled(cx);
+        }
+        self.view_settled(cx)
+    }
+
+    fn view_settled(&self, cx: &Context<'_>) -> View {
+        let none = Rest::default();
+        let rest = self.rest.as_deref().unwrap_or(&none);
+        let phase = match &rest.state {
+            State::Closed => Phase::Closed,
+            State::Open => match rest.trip.map_or(rest.since, |trip| trip.until) {
+                // Under a forced overlay nothing is committed, and yet the time passes.
+                until if until <= cx.now => Phase::HalfOpen { stage: 0, in_flight: 0 },
+                until => Phase::Open { until },
+            },
+            State::HalfOpen(half_open) => {
+                Phase::HalfOpen { stage: half_open.stage(), in_flight: half_open.in_flight(cx.rules, cx.now) }
+            }
+        };
+        let ages = self.log.newest_first().map(|at| cx.now.since(at));
+        let within = if cx.rules.policy().window.is_some() { cx.rules.within } else { u64::MAX };
+        View {
+            phase,
+            overlay: rest.overlay,
+            overlay_until: rest.overlay_until,
+            epoch: self.epoch,
+            level: self.level(cx),
+            failures: ages.take_while(|age| *age <= within).map(Duration::from_nanos).collect(),
+            in_a_row: cx.rules.policy().in_a_row.map(|_| self.seq.wrapping_sub(self.cleared)),
+            trip: self.standing_trip().copied(),
+            quota: self.quota_left(cx),
+            counts: if self.rest.is_some() { rest.counts } else { self.first_counts() },
+        }
+    }
 }

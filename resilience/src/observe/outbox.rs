@@ -60,7 +60,8 @@ impl Outbox {
             let subscribers: Vec<Arc<Mailbox>> = waiting.subscribers.iter().filter_map(Weak::upgrade).collect();
             drop(waiting);
             for mailbox in subscribers {
-                mailbox.put(event);
+                // It wakes the reader, and a waker is somebody else's code, too.
+                let _ = catch_unwind(AssertUnwindSafe(|| mailbox.put(event)));
             }
             for observer in &self.observers {
                 // An observer that panics must not take the call down that happened to bring the event about.

@@ -63,6 +63,29 @@ impl Transitions {
     }
 }
 
+/// With `futures::StreamExt`, say.
+///
+/// ```
+/// use futures::{StreamExt, executor::block_on};
+/// use resilience::Breaker;
+///
+/// let breaker = Breaker::new();
+/// let transitions = breaker.subscribe();
+/// breaker.force_open();
+/// breaker.auto();
+/// drop(breaker);
+/// assert_eq!(block_on(transitions.count()), 2);
+/// ```
+#[cfg(feature = "stream")]
+#[cfg_attr(docsrs, doc(cfg(feature = "stream")))]
+impl futures_core::Stream for Transitions {
+    type Item = Event;
+
+    fn poll_next(self: std::pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        Self::poll_next(self.get_mut(), cx)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<Letters>);
 

@@ -70,6 +70,11 @@ impl Policy {
             require((1..=MAX_STALLED).contains(&stall.calls), "stall.calls", stall.calls, "from 1 to 65536")?;
             span("stall.longer_than", stall.longer_than)?;
         }
+        if let Some(quota) = &self.quota {
+            require(quota.calls > 0, "quota.calls", quota.calls, COUNT)?;
+            span("quota.per", quota.per)?;
+            require((1..=quota.calls).contains(&quota.burst), "quota.burst", quota.burst, "from 1 to `quota.calls`")?;
+        }
         Ok(())
     }
 

@@ -7,9 +7,12 @@ mod check;
 mod error;
 #[cfg(feature = "serde")]
 mod human;
+mod quota;
 mod rules;
 
 pub use error::PolicyError;
+pub(crate) use quota::Pace;
+pub use quota::Quota;
 pub use rules::Rules;
 #[cfg(feature = "retry")]
 pub(crate) use {
@@ -48,6 +51,8 @@ pub struct Policy {
     pub slow_calls: Option<SlowCalls>,
     /// Trips when calls are out and nobody is answered. Default: off.
     pub stall: Option<Stall>,
+    /// Keeps to the limit of the upstream: refuses what would exceed it, and trips nothing. Default: off.
+    pub quota: Option<Quota>,
     /// How long it stays open, by level. Default: exponential, 1 s × 1.5 up to 60 s.
     pub cool_down: CoolDown,
     /// The largest share added at random on top of each open time (of the ceiling and of hints, too). Default: 0.1.
@@ -85,6 +90,7 @@ impl Default for Policy {
             failure_rate: None,
             slow_calls: None,
             stall: None,
+            quota: None,
             cool_down: CoolDown::default(),
             jitter: 0.1,
             forgive: Forgive::AtOnce,

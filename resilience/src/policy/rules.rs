@@ -1,4 +1,4 @@
-use super::{CoolDown, Forgive, Hints, OnSuccess, Policy, PolicyError};
+use super::{CoolDown, Forgive, Hints, OnSuccess, Pace, Policy, PolicyError};
 use crate::clock::nanos;
 
 /// A checked [`Policy`], in the machine's own units.
@@ -22,6 +22,7 @@ pub struct Rules {
     pub(crate) in_a_row: u32,
     pub(crate) stalled: u32,
     pub(crate) stall_time: u64,
+    pub(crate) quota: Option<Pace>,
     pub(crate) max_hint: u64,
     pub(crate) stage_time: u64,
     pub(crate) deadline: u64,
@@ -56,6 +57,7 @@ impl Rules {
             in_a_row,
             stalled: policy.stall.map_or(NEVER, |stall| stall.calls),
             stall_time: policy.stall.map_or(u64::MAX, |stall| nanos(stall.longer_than)),
+            quota: policy.quota.map(Pace::of),
             max_hint: nanos(policy.max_hint),
             stage_time: nanos(policy.stage_time),
             deadline: nanos(policy.probe_deadline),
@@ -75,6 +77,16 @@ impl Rules {
 
     pub(crate) fn watches_stalls(&self) -> bool {
         self.stalled != NEVER
+    }
+
+    /// Whether the machine keeps account of every call while it is closed.
+    pub(crate) fn watches_every_call(&self) -> bool {
+        self.watches_stalls() || self.quota.is_some()
+    }
+
+    /// Whether it matters what answers say of the server's own count.
+    pub(crate) fn learns_quota(&self) -> bool {
+        self.quota.is_some() && !self.ignores_hints()
     }
 
     /// Whether every call is counted, not only the failures.
@@ -151,14 +163,28 @@ pub(crate) fn jittered(share: f64, wait: u64, draw: u32) -> u64 {
     wait.saturating_add(u64::try_from(extra).unwrap_or(u64::MAX))
 }
 
-/// `min(delay × factor^level, max)` in nanoseconds; the power is capped before it can overflow.
+/// `min(delay × factor^level, max)` in nanoseconds; what overflows saturates.
 pub(crate) fn exponential(delay: u64, factor: f64, level: u32, max: u64) -> u64 {
-    let power = factor.powi(i32::try_from(level).unwrap_or(i32::MAX));
+    let power = power(factor, level);
     // Floats above 2^64, infinity too, saturate in the cast; the delay itself is never zero.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
     let wait = (delay as f64 * power) as u64;
     // Rounding of the product must not make a step shorter than the delay it started from.
     wait.max(delay).min(max)
+}
+
+/// By squaring, in products that every machine rounds alike: `powi` may be a unit off here and not there, and a fleet
+/// that restores one another's snapshots should agree on when a breaker opens.
+fn power(mut factor: f64, mut level: u32) -> f64 {
+    let mut power = 1.0;
+    while level > 0 {
+        if level & 1 == 1 {
+            power *= factor;
+        }
+        factor *= factor;
+        level >>= 1;
+    }
+    power
 }
 
 #[cfg(test)]

@@ -2,17 +2,21 @@
 
 use std::time::Duration;
 
-use resilience::clock::Manual;
-use resilience::machine;
+use resilience::clock::{Clock, Manual};
+use resilience::observe::Transitions;
 use resilience::{Breaker, Permit, Rejected, State};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
+use support::script::Step;
 
 /// A breaker and the permits that it gave out.
 #[derive(Debug)]
 pub(crate) struct RealBreaker {
     breaker: Breaker,
     clock: Manual,
+    transitions: Transitions,
+    /// What the clock said at the start.
+    origin: Nanos,
     now: Nanos,
     permits: Vec<Option<Permit>>,
 }
@@ -21,7 +25,9 @@ impl RealBreaker {
     pub(crate) fn new(policy: &model::Policy) -> Self {
         let clock = Manual::new();
         let breaker = Breaker::builder().policy(super::policy(policy)).clock(clock.clone()).build().unwrap();
-        Self { breaker, clock, now: 0, permits: Vec::new() }
+        let transitions = breaker.subscribe();
+        let origin = clock.now().as_nanos().into();
+        Self { breaker, clock, transitions, origin, now: 0, permits: Vec::new() }
     }
 
     fn take(&mut self, call: usize) -> Permit {
@@ -62,23 +68,21 @@ impl Subject for RealBreaker {
         false
     }
 
-    /// A call that was admitted when its success could change nothing is not looked at again.
-    fn judges_by_later_policies(&self) -> bool {
-        false
-    }
-
     fn wait(&mut self, length: Nanos) {
         self.now += length;
         self.clock.advance(super::duration(length));
     }
 
     fn overlay(&mut self, overlay: Overlay) {
-        match overlay {
-            Overlay::Automatic => self.breaker.auto(),
-            Overlay::ForcedOpen { expiry: None } => self.breaker.force_open(),
-            Overlay::ForcedOpen { expiry: Some(length) } => self.breaker.force_open_for(super::duration(length)),
-            Overlay::ForcedClosed => self.breaker.force_closed(),
-            Overlay::Shadow => self.breaker.shadow(),
+        let breaker = &self.breaker;
+        match (overlay, overlay.expiry().map(super::duration)) {
+            (Overlay::Automatic, _) => breaker.auto(),
+            (Overlay::ForcedOpen { .. }, None) => breaker.force_open(),
+            (Overlay::ForcedOpen { .. }, Some(length)) => breaker.force_open_for(length),
+            (Overlay::ForcedClosed { .. }, None) => breaker.force_closed(),
+            (Overlay::ForcedClosed { .. }, Some(length)) => breaker.force_closed_for(length),
+            (Overlay::Shadow { .. }, None) => breaker.shadow(),
+            (Overlay::Shadow { .. }, Some(length)) => breaker.shadow_for(length),
         }
     }
 
@@ -97,14 +101,8 @@ impl Subject for RealBreaker {
             State::Open => SeenPhase::Open,
             State::HalfOpen => SeenPhase::HalfOpen { stage: snapshot.stage },
         };
-        let overlay = match snapshot.overlay {
-            machine::Overlay::Automatic => Overlay::Automatic,
-            machine::Overlay::ForcedOpen => {
-                Overlay::ForcedOpen { expiry: snapshot.overlay_remaining.map(|left| self.now + left.as_nanos()) }
-            }
-            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
-            machine::Overlay::Shadow => Overlay::Shadow,
-        };
+        let expiry = snapshot.overlay_remaining.map(|left| self.now + left.as_nanos());
+        let overlay = super::overlay(snapshot.overlay, expiry);
         SeenView {
             phase,
             overlay,
@@ -115,7 +113,17 @@ impl Subject for RealBreaker {
                 let ago = |age: Duration| self.now - age.as_nanos();
                 super::cause(trip.rule, trip.failures, ago(trip.first_ago), ago(trip.last_ago))
             }),
-            late: Some(snapshot.counts.late),
+            totals: super::totals(snapshot.counts),
         }
+    }
+
+    fn events(&mut self) -> Vec<model::Event> {
+        let news = std::iter::from_fn(|| self.transitions.try_next()).filter_map(super::event);
+        news.map(|event| model::Event { at: event.at - self.origin, ..event }).collect()
+    }
+
+    /// What an outcome finds, it need not look at where nothing depends on it.
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. })
     }
 }

@@ -1,14 +1,15 @@
 //! The pure machine, with a naive tally of calls at its side.
 
 use resilience::clock::Instant;
-use resilience::machine::{Command, Context, EventKind, Machine, Phase, Report, Tally, Ticket};
+use resilience::machine::{Command, Context, Event, EventKind, Machine, Phase, Report, Tally, Ticket};
 use resilience::policy::Rules;
 use resilience::{Verdict, machine};
 use support::compare::{Seen, SeenPhase, SeenView, Subject};
 use support::model::{self, Nanos, Overlay};
+use support::script::Step;
 
 /// A machine and the calls that it admitted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RealMachine {
     machine: Machine,
     rules: Rules,
@@ -20,7 +21,10 @@ pub(crate) struct RealMachine {
     rate: Vec<(u64, bool)>,
     /// When, and whether they were slow.
     slow: Vec<(u64, bool)>,
-    events: Vec<machine::Event>,
+    /// What was told and not compared yet.
+    events: Vec<Event>,
+    /// What was told and not looked at more closely yet.
+    unseen: Vec<Event>,
 }
 
 impl RealMachine {
@@ -35,13 +39,38 @@ impl RealMachine {
             rate: Vec::new(),
             slow: Vec::new(),
             events: Vec::new(),
+            unseen: Vec::new(),
         }
     }
 
-    fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<machine::Event>) -> R) -> R {
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::new(&self.rules, Instant::from_nanos(self.now))
+    }
+
+    /// The ticket of a call, and when it was admitted.
+    pub(crate) fn ticket(&self, call: usize) -> (Ticket, u64) {
+        let (ticket, admitted, _) = self.calls[call];
+        (ticket, admitted)
+    }
+
+    /// What was told since this was asked last.
+    pub(crate) fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.unseen)
+    }
+
+    fn act<R>(&mut self, act: impl FnOnce(&mut Machine, &Context<'_>, &mut Vec<Event>) -> R) -> R {
+        let mut events = Vec::new();
         let context = Context::new(&self.rules, Instant::from_nanos(self.now));
-        let result = act(&mut self.machine, &context, &mut self.events);
-        for event in self.events.drain(..) {
+        let result = act(&mut self.machine, &context, &mut events);
+        for event in &events {
             let clean = match event.kind {
                 EventKind::Closed | EventKind::Reset => true,
                 EventKind::OverlayChanged { from, .. } => {
@@ -54,12 +83,14 @@ impl RealMachine {
                 self.slow.clear();
             }
         }
+        self.unseen.extend(&events);
+        self.events.extend(events);
         result
     }
 
     fn end(&mut self, call: usize, verdict: Verdict, answered: bool) {
         let (ticket, admitted, timed) = self.calls[call];
-        self.act(|machine, context, events| machine.settle(context, events));
+        self.act(Machine::settle);
         let slow = timed && self.policy.slow_calls.is_some_and(|slow| Nanos::from(self.now - admitted) > slow.limit);
         let obeys = self.policy.hints == model::Hints::Obey;
         let failed = match verdict {
@@ -68,7 +99,9 @@ impl RealMachine {
             _ => false,
         };
         let counts = !matches!(verdict, Verdict::Ignore | Verdict::Relayed(_));
-        if counts && matches!(ticket, Ticket::Call { epoch, .. } if epoch == self.machine.epoch()) {
+        if counts
+            && matches!(ticket, Ticket::Call { epoch, .. } | Ticket::Watched { epoch, .. } if epoch == self.machine.epoch())
+        {
             self.rate.push((self.now, failed));
             self.slow.push((self.now, slow));
         }
@@ -116,11 +149,12 @@ impl Subject for RealMachine {
 
     fn overlay(&mut self, overlay: Overlay) {
         let after = |length: Nanos| Instant::from_nanos(self.now + u64::try_from(length).unwrap());
-        let (overlay, until) = match overlay {
-            Overlay::Automatic => (machine::Overlay::Automatic, None),
-            Overlay::ForcedOpen { expiry } => (machine::Overlay::ForcedOpen, expiry.map(after)),
-            Overlay::ForcedClosed => (machine::Overlay::ForcedClosed, None),
-            Overlay::Shadow => (machine::Overlay::Shadow, None),
+        let until = overlay.expiry().map(after);
+        let overlay = match overlay {
+            Overlay::Automatic => machine::Overlay::Automatic,
+            Overlay::ForcedOpen { .. } => machine::Overlay::ForcedOpen,
+            Overlay::ForcedClosed { .. } => machine::Overlay::ForcedClosed,
+            Overlay::Shadow { .. } => machine::Overlay::Shadow,
         };
         self.act(|machine, context, events| machine.command(context, Command::Overlay(overlay, until), events));
     }
@@ -146,24 +180,25 @@ impl Subject for RealMachine {
     }
 
     fn view(&mut self) -> SeenView {
-        let view = self.machine.view(&Context::new(&self.rules, Instant::from_nanos(self.now)));
+        let view = self.machine.view(&self.context());
         let (phase, remaining) = match view.phase {
             Phase::Closed => (SeenPhase::Closed, None),
             Phase::Open { until } => (SeenPhase::Open, Some(until.as_nanos().saturating_sub(self.now).into())),
             Phase::HalfOpen { stage, .. } => (SeenPhase::HalfOpen { stage }, None),
         };
-        let overlay = match view.overlay {
-            machine::Overlay::Automatic => Overlay::Automatic,
-            machine::Overlay::ForcedOpen => {
-                Overlay::ForcedOpen { expiry: view.overlay_until.map(|until| until.as_nanos().into()) }
-            }
-            machine::Overlay::ForcedClosed => Overlay::ForcedClosed,
-            machine::Overlay::Shadow => Overlay::Shadow,
-        };
+        let overlay = super::overlay(view.overlay, view.overlay_until.map(|until| until.as_nanos().into()));
         let failures = view.failures.len();
         let instant = |at: Instant| Nanos::from(at.as_nanos());
         let cause =
             view.trip.map(|trip| super::cause(trip.rule, trip.failures, instant(trip.first), instant(trip.last)));
-        SeenView { phase, overlay, remaining, level: view.level, failures, cause, late: Some(view.counts.late) }
+        SeenView { phase, overlay, remaining, level: view.level, failures, cause, totals: super::totals(view.counts) }
+    }
+
+    fn events(&mut self) -> Vec<model::Event> {
+        self.events.drain(..).filter_map(super::event).collect()
+    }
+
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. } | Step::Outcome { .. } | Step::Drop { .. })
     }
 }

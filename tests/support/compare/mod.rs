@@ -6,11 +6,11 @@ mod subject;
 pub use report::Disagreement;
 pub use subject::{Imitation, Seen, SeenPhase, SeenView, Subject};
 
-use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Event, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Comparison<S> {
     /// The states that the description allows, given all that was seen: one, unless it left a choice open.
     models: Vec<Model>,
@@ -22,6 +22,8 @@ pub struct Comparison<S> {
     admitted: usize,
     /// Somebody looks after each step.
     watched: bool,
+    /// How many events there were.
+    told: usize,
 }
 
 impl<S: Subject> Comparison<S> {
@@ -36,6 +38,7 @@ impl<S: Subject> Comparison<S> {
             out: Vec::new(),
             admitted: 0,
             watched: true,
+            told: 0,
         }
     }
 
@@ -92,16 +95,17 @@ impl<S: Subject> Comparison<S> {
         Ok(())
     }
 
-    /// Where the description leaves open what becomes of calls that are out, none is.
+    /// It is not said by which policy calls are judged that are out while closed, so none is.
     fn set_policy(&mut self, policy: &Policy) -> Result<Option<usize>, Disagreement> {
         let mut policy = policy.clone();
         match self.models[0].phase() {
-            Phase::Closed { .. } if !self.subject.judges_by_later_policies() => {
+            Phase::Closed { .. } => {
                 for call in self.out.clone() {
                     self.step(&Step::Outcome { call, verdict: Verdict::Ignore })?;
                 }
             }
-            // Nor is it said when a stage was complete that wants fewer successes now than there have been.
+            // Nor is it said which comes first at that instant: a stage that wants fewer successes now than there have
+            // been, or a deadline that is shorter.
             Phase::HalfOpen { .. } => policy.probes = self.models[0].policy().probes,
             _ => {}
         }
@@ -137,14 +141,19 @@ impl<S: Subject> Comparison<S> {
         let answer = self.act(step);
         let expected: Vec<_> = self.models.iter().flat_map(|model| self.successors(model, step)).collect();
         let seen = (self.watched || *step == Step::Read).then(|| self.subject.view());
+        let events = self.subject.events();
+        let all = self.subject.tells_all_with(step);
         let mut allowed = expected.clone();
         allowed.retain_mut(|(model, expected)| {
+            model.read(self.now);
             answers_agree(*expected, answer, model.level(self.now))
+                && events_agree(&model.events()[self.told..], &events, all)
                 && seen.as_ref().is_none_or(|seen| views_agree(model, self.now, seen))
         });
         if allowed.is_empty() {
-            return Err(report::disagreement(&self.done, expected, self.now, answer, seen.as_ref()));
+            return Err(report::disagreement(&self.done, expected, self.now, answer, &events, seen.as_ref()));
         }
+        self.told += events.len();
         self.models.clear();
         for (model, _) in allowed {
             if !self.models.contains(&model) {
@@ -196,10 +205,7 @@ impl<S: Subject> Comparison<S> {
             }
             Step::Outcome { call, verdict } => return without_answer(model.outcome(*call, *verdict, now)),
             Step::Drop { call } => return without_answer(model.drop_call(*call, self.subject.judges_drops(), now)),
-            Step::Overlay(Overlay::ForcedOpen { expiry: Some(length) }) => {
-                model.overlay(Overlay::ForcedOpen { expiry: Some(now + length) }, now);
-            }
-            Step::Overlay(overlay) => model.overlay(*overlay, now),
+            Step::Overlay(overlay) => model.overlay(overlay.map_expiry(|length| now + length), now),
             Step::Reset => model.reset(now),
             Step::SetPolicy(policy) => model.set_policy((**policy).clone(), now),
             Step::Wait(_) | Step::Read => {}
@@ -210,6 +216,21 @@ impl<S: Subject> Comparison<S> {
     /// What has happened so far.
     pub fn script(&self) -> &Script {
         &self.done
+    }
+
+    /// The real thing.
+    pub fn subject(&self) -> &S {
+        &self.subject
+    }
+
+    /// The real thing, to look closer at it.
+    pub fn subject_mut(&mut self) -> &mut S {
+        &mut self.subject
+    }
+
+    /// The calls that are out, in order of admission.
+    pub fn out(&self) -> &[usize] {
+        &self.out
     }
 
     /// The time since the start.
@@ -249,6 +270,11 @@ fn causes_agree(expected: &[Cause], seen: Option<Cause>) -> bool {
     seen.map_or(expected.is_empty(), agrees)
 }
 
+/// What was told is what has happened, in order; the rest is told later.
+fn events_agree(expected: &[Event], seen: &[Event], all: bool) -> bool {
+    expected.starts_with(seen) && (!all || expected.len() == seen.len())
+}
+
 fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
     let view = model.read(now);
     let phase = match view.phase {
@@ -262,7 +288,7 @@ fn views_agree(model: &mut Model, now: Nanos, seen: &SeenView) -> bool {
         // Without a window nobody says which failures are meant.
         && (model.policy().window.is_none() || view.failures == seen.failures)
         && causes_agree(&view.tripped_by, seen.cause)
-        && seen.late.is_none_or(|late| late == view.late)
+        && seen.totals == view.totals
         && matches!(view.phase, Phase::Open(_)) == seen.remaining.is_some()
         && seen.remaining.is_none_or(|remaining| model.pin(now + remaining))
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Seen, SeenView};
-use crate::model::{Answer, Model, Nanos};
+use crate::model::{Answer, Event, Model, Nanos};
 use crate::script::{Script, show_time};
 
 /// The script up to the step at which the two disagree, and what each of them says.
@@ -32,11 +32,12 @@ pub(super) fn disagreement(
     expected: Vec<(Model, Option<Answer>)>,
     now: Nanos,
     answer: Option<Seen>,
+    events: &[Event],
     seen: Option<&SeenView>,
 ) -> Disagreement {
-    let mut what = format!("at {}\nseen:     {answer:?}\n          {seen:?}\n", show_time(now));
+    let mut what = format!("at {}\nseen:     {answer:?}\n          {seen:?}\n          {events:?}\n", show_time(now));
     for (mut model, answer) in expected {
-        what += &format!("expected: {answer:?}\n          {:?}\n", model.read(now));
+        what += &format!("expected: {answer:?}\n          {:?}\n          {:?}\n", model.read(now), model.events());
     }
     Disagreement { script: Box::new(script.clone()), what }
 }

@@ -1,6 +1,7 @@
 //! The real thing, as the comparison sees it.
 
-use crate::model::{Answer, Cause, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Event, Model, Nanos, Overlay, Phase, Policy, Totals, Verdict, Why};
+use crate::script::Step;
 
 /// What a call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ pub struct SeenView {
     pub failures: usize,
     /// Why it is not closed, if it is not.
     pub cause: Option<Cause>,
-    /// Outcomes of other epochs, if they are shown.
-    pub late: Option<u64>,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 /// Something that claims to be a breaker. Calls are numbered in order of admission.
@@ -63,11 +64,6 @@ pub trait Subject {
     fn judges_drops(&self) -> bool {
         true
     }
-    /// Whether calls that are out while closed are judged by a policy that was set after they were admitted; else it is
-    /// not said what becomes of them.
-    fn judges_by_later_policies(&self) -> bool {
-        true
-    }
     /// Time passes.
     fn wait(&mut self, length: Nanos);
     /// The operator changes the overlay; the expiry is counted from now.
@@ -78,6 +74,10 @@ pub trait Subject {
     fn set_policy(&mut self, policy: &Policy);
     /// Somebody looks.
     fn view(&mut self) -> SeenView;
+    /// What observers were told since this was asked last.
+    fn events(&mut self) -> Vec<Event>;
+    /// Whether all that has happened by then is told with this step, and not only with the next call.
+    fn tells_all_with(&self, step: &Step) -> bool;
 }
 
 /// The model as its own subject: with another policy than the one it is compared with it is a wrong breaker, to see that
@@ -87,13 +87,14 @@ pub struct Imitation {
     /// What it does.
     pub model: Model,
     now: Nanos,
+    told: usize,
 }
 
 impl Imitation {
     /// A breaker with this policy.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { model: Model::new(policy), now: 0 }
+        Self { model: Model::new(policy), now: 0, told: 0 }
     }
 }
 
@@ -121,11 +122,7 @@ impl Subject for Imitation {
     }
 
     fn overlay(&mut self, overlay: Overlay) {
-        let overlay = match overlay {
-            Overlay::ForcedOpen { expiry } => Overlay::ForcedOpen { expiry: expiry.map(|length| self.now + length) },
-            other => other,
-        };
-        self.model.overlay(overlay, self.now);
+        self.model.overlay(overlay.map_expiry(|length| self.now + length), self.now);
     }
 
     fn reset(&mut self) {
@@ -145,6 +142,16 @@ impl Subject for Imitation {
         };
         let failures = view.failures;
         let cause = view.tripped_by.first().copied();
-        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, late: Some(view.late) }
+        SeenView { phase, overlay: view.overlay, remaining, level: view.level, failures, cause, totals: view.totals }
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        let news = self.model.events()[self.told..].to_vec();
+        self.told += news.len();
+        news
+    }
+
+    fn tells_all_with(&self, step: &Step) -> bool {
+        matches!(step, Step::Admit { .. } | Step::Outcome { .. } | Step::Drop { .. })
     }
 }

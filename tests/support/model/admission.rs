@@ -41,11 +41,15 @@ impl Model {
         let decision = match self.overlay {
             Overlay::ForcedOpen { expiry } => Err(Refusal { why: Why::Forced, wait: expiry.map(|at| at - now) }),
             // Nothing is recorded: the machine does not hear of the call.
-            Overlay::ForcedClosed => Ok(Role::Bystander),
+            Overlay::ForcedClosed { .. } => Ok(Role::Bystander),
             Overlay::Automatic => self.decide(may_probe, now),
             // What the machine would refuse is admitted all the same.
-            Overlay::Shadow => self.decide(may_probe, now).or(Ok(Role::Bystander)),
+            Overlay::Shadow { .. } => self.decide(may_probe, now).or_else(|_| {
+                self.totals.shadow_refused += 1;
+                Ok(Role::Bystander)
+            }),
         };
+        self.totals.probes += u64::from(matches!(decision, Ok(Role::Probe { .. })));
         match decision {
             Ok(role) => {
                 let timed = self.policy.slow_calls.is_some();

@@ -18,14 +18,16 @@ impl Model {
     /// none that may has come for a whole further cool-down.
     pub(super) fn may_take_slot(&self, may_probe: bool, now: Nanos) -> bool {
         let Phase::HalfOpen { since, stage, cool_down, .. } = self.phase else { return false };
-        let last_that_may =
-            self.history.arrivals.iter().filter(|arrival| arrival.epoch == self.epoch).map(|arrival| arrival.at).max();
-        may_probe || stage > 0 || now >= last_that_may.unwrap_or(since) + cool_down
+        may_probe || stage > 0 || now >= self.last_eligible().unwrap_or(since) + cool_down
     }
 
-    /// When the present stage ends: as many of its probes have succeeded as it admits, and its least length is over.
-    pub(super) fn stage_ends(&self) -> Option<Nanos> {
-        let Phase::HalfOpen { stage, stage_since, .. } = self.phase else { return None };
+    /// When a request that may probe came last, in this spell of half-open.
+    pub(super) fn last_eligible(&self) -> Option<Nanos> {
+        self.history.arrivals.iter().filter(|arrival| arrival.epoch == self.epoch).map(|arrival| arrival.at).max()
+    }
+
+    /// When the probes of a stage have succeeded, in order.
+    pub(super) fn successes_of(&self, stage: u32) -> Vec<Nanos> {
         let mut successes: Vec<_> = self
             .history
             .probes(self.epoch)
@@ -34,6 +36,13 @@ impl Model {
             .map(|end| end.at)
             .collect();
         successes.sort_unstable();
+        successes
+    }
+
+    /// When the present stage ends: as many of its probes have succeeded as it admits, and its least length is over.
+    pub(super) fn stage_ends(&self) -> Option<Nanos> {
+        let Phase::HalfOpen { stage, stage_since, .. } = self.phase else { return None };
+        let successes = self.successes_of(stage);
         let complete = successes.get(self.policy.slots(stage) - 1)?;
         Some((*complete).max(stage_since + self.policy.stage_time))
     }

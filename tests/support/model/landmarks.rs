@@ -1,6 +1,6 @@
 //! Instants at which something changes, so that scripts can go to them, and to just before and just after them.
 
-use super::{Forgive, Model, Nanos, Overlay, Phase};
+use super::{Forgive, Model, Nanos, Phase};
 
 impl Model {
     /// The instants after `now` that matter, as far as the present state knows them; sorted, each once.
@@ -25,9 +25,7 @@ impl Model {
             (Phase::Open(open), _) => instants.push(open.earliest),
             (Phase::Closed { .. }, Forgive::AtOnce) => {}
         }
-        if let Overlay::ForcedOpen { expiry: Some(expiry) } = self.overlay {
-            instants.push(expiry);
-        }
+        instants.extend(self.overlay.expiry());
         instants.retain(|instant| *instant > now);
         instants.sort_unstable();
         instants.dedup();

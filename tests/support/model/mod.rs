@@ -17,9 +17,13 @@
 //! | `half_open` | who may probe, and is a stage complete? |
 //! | `admission` | may this call pass, and if not, why and for how long? |
 //! | `outcome` | what does a verdict change? |
+//! | `essence` | what of the past still matters? |
+//! | `event` | what are observers told? |
 //! | `operator` | what do overlay, reset and a new policy change? |
 
 mod admission;
+mod essence;
+mod event;
 mod half_open;
 mod history;
 mod landmarks;
@@ -30,6 +34,8 @@ mod rules;
 mod time;
 
 pub use admission::{Answer, Refusal, Why};
+pub use essence::Essence;
+pub use event::{Event, What};
 pub use history::{Call, End, Role};
 pub use outcome::{Hint, Meaning, Verdict};
 pub use policy::{CoolDown, Forgive, Hints, Nanos, Policy, Rate, Slow, Stall, Window};
@@ -38,26 +44,64 @@ pub use rules::{Cause, Rule};
 use history::History;
 
 /// What lies over the machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Overlay {
     /// Nothing: the machine decides.
     Automatic,
-    /// Everything is refused, until the expiry if there is one.
+    /// Everything is refused.
     ForcedOpen {
         /// Ends by itself at this instant.
         expiry: Option<Nanos>,
     },
     /// Everything is admitted.
-    ForcedClosed,
+    ForcedClosed {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
     /// The machine runs, nothing is refused.
-    Shadow,
+    Shadow {
+        /// Ends by itself at this instant.
+        expiry: Option<Nanos>,
+    },
 }
 
 impl Overlay {
     /// Whether nothing is recorded.
     #[must_use]
     pub const fn is_forced(self) -> bool {
-        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed)
+        matches!(self, Self::ForcedOpen { .. } | Self::ForcedClosed { .. })
+    }
+
+    /// When it ends by itself.
+    #[must_use]
+    pub const fn expiry(self) -> Option<Nanos> {
+        match self {
+            Self::Automatic => None,
+            Self::ForcedOpen { expiry } | Self::ForcedClosed { expiry } | Self::Shadow { expiry } => expiry,
+        }
+    }
+
+    /// The same without an expiry.
+    #[must_use]
+    pub const fn bare(self) -> Self {
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry: None },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry: None },
+            Self::Shadow { .. } => Self::Shadow { expiry: None },
+        }
+    }
+
+    /// The same with the expiry changed, if it has one.
+    #[must_use]
+    pub fn map_expiry(self, change: impl Fn(Nanos) -> Nanos) -> Self {
+        let expiry = self.expiry().map(change);
+        match self {
+            Self::Automatic => Self::Automatic,
+            Self::ForcedOpen { .. } => Self::ForcedOpen { expiry },
+            Self::ForcedClosed { .. } => Self::ForcedClosed { expiry },
+            Self::Shadow { .. } => Self::Shadow { expiry },
+        }
     }
 }
 
@@ -109,6 +153,8 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     policy: Policy,
+    /// When the present policy was set: nothing that it brings about lies before.
+    policy_since: Nanos,
     overlay: Overlay,
     phase: Phase,
     /// Grows with every change of phase or overlay.
@@ -118,8 +164,25 @@ pub struct Model {
     history: History,
     /// Why it tripped last.
     tripped_by: Vec<Cause>,
+    totals: Totals,
+    events: Vec<Event>,
+    /// It became half-open under a forced overlay: that is told when the overlay ends, for it begins anew then.
+    untold: bool,
+}
+
+/// Counts of what is not healthy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Failures: of calls and probes, of deadlines that ran out, and one for each stall.
+    pub failures: u64,
+    /// Trips.
+    pub trips: u64,
     /// Outcomes that came back in another epoch.
-    late: u64,
+    pub late: u64,
+    /// Probes admitted.
+    pub probes: u64,
+    /// Calls that were admitted only because nothing is refused in shadow.
+    pub shadow_refused: u64,
 }
 
 /// What a reader sees.
@@ -137,8 +200,8 @@ pub struct View {
     pub failures: usize,
     /// Why it is not closed; several where more than one rule held.
     pub tripped_by: Vec<Cause>,
-    /// Outcomes so far that came back in another epoch.
-    pub late: u64,
+    /// Counts so far.
+    pub totals: Totals,
 }
 
 impl Model {
@@ -147,13 +210,16 @@ impl Model {
     pub fn new(policy: Policy) -> Self {
         Self {
             policy,
+            policy_since: 0,
             overlay: Overlay::Automatic,
             phase: Phase::Closed { since: 0 },
             epoch: 0,
             level: 0,
             history: History::default(),
             tripped_by: Vec::new(),
-            late: 0,
+            totals: Totals::default(),
+            events: Vec::new(),
+            untold: false,
         }
     }
 
@@ -175,7 +241,7 @@ impl Model {
                 Phase::Closed { .. } => Vec::new(),
                 _ => self.tripped_by.clone(),
             },
-            late: self.late,
+            totals: self.totals,
         }
     }
 

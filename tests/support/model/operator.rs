@@ -1,16 +1,16 @@
 //! Overlay, reset and new policies.
 
-use super::{Model, Nanos, Overlay, Phase, Policy};
+use super::{Model, Nanos, Overlay, Phase, Policy, What};
 
 impl Model {
     /// The operator changes the overlay.
     pub fn overlay(&mut self, overlay: Overlay, now: Nanos) {
         self.settle(now);
-        match (self.overlay, overlay) {
-            (before, after) if before == after => {}
-            // Only the expiry changes: still forced open.
-            (Overlay::ForcedOpen { .. }, Overlay::ForcedOpen { .. }) => self.overlay = overlay,
-            _ => self.put_overlay(overlay, now),
+        if std::mem::discriminant(&self.overlay) == std::mem::discriminant(&overlay) {
+            // Nothing changes but the expiry.
+            self.overlay = overlay;
+        } else {
+            self.put_overlay(overlay, now);
         }
     }
 
@@ -18,6 +18,7 @@ impl Model {
     /// deadline. Half-open starts again at stage 0 whatever the change is, for the permits of its probes are void.
     pub(super) fn put_overlay(&mut self, overlay: Overlay, at: Nanos) {
         let was_forced = self.overlay.is_forced();
+        self.tell(at, What::OverlayChanged(self.overlay.bare(), overlay.bare()));
         self.level = self.level_at(at);
         self.overlay = overlay;
         self.epoch += 1;
@@ -38,6 +39,7 @@ impl Model {
                 (*since, *stage, *stage_since) = (at, 0, at);
             }
         }
+        self.tell_half_opened(at);
     }
 
     /// As newly built.
@@ -48,9 +50,11 @@ impl Model {
         self.level = 0;
         self.epoch += 1;
         self.history.clean();
+        self.untold = false;
+        self.tell(now, What::Reset);
     }
 
-    /// A new policy keeps the state.
+    /// A new policy keeps the state, and acts from now on.
     pub fn set_policy(&mut self, policy: Policy, now: Nanos) {
         self.settle(now);
         self.level = self.level_at(now);
@@ -73,6 +77,8 @@ impl Model {
             Phase::HalfOpen { .. } => {}
         }
         self.policy = policy;
+        self.policy_since = now;
+        self.tell(now, What::PolicyChanged);
     }
 
     /// The failure log keeps what fits into both; a window of another length starts with nothing.

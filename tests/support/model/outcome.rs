@@ -73,7 +73,7 @@ impl Model {
         // whose deadline ran out.
         // A bystander's outcome never mattered.
         let late = permit.role != Role::Bystander && (permit.epoch != model.epoch || permit.void);
-        model.late += u64::from(late);
+        model.totals.late += u64::from(late);
         let counted = !late && permit.role != Role::Bystander;
         let meaning = model.meaning(verdict);
         let slow = model.is_slow(&permit, now);
@@ -82,6 +82,8 @@ impl Model {
         if !counted {
             return vec![model];
         }
+        let reopens = matches!(permit.role, Role::Probe { .. }) && slow && meaning != Meaning::Nothing;
+        model.totals.failures += u64::from(reopens || matches!(meaning, Meaning::Failure { .. }));
         match (permit.role, meaning) {
             // It gives its permit back and changes nothing.
             (Role::Bystander, _) | (_, Meaning::Nothing) => vec![model],

@@ -85,12 +85,12 @@ impl Model {
     }
 
     /// The failures of the present run.
-    fn run(&self) -> Vec<(Call, End)> {
+    pub(super) fn run(&self) -> Vec<(Call, End)> {
         self.uncleared(self.history.forgotten.in_a_row, 0)
     }
 
     /// The last failures of the log, as many as the longest rule wants; with *keep* successes clear nothing.
-    fn log(&self) -> Vec<(Call, End)> {
+    pub(super) fn log(&self) -> Vec<(Call, End)> {
         let from = self.history.forgotten.log;
         let failures = if self.policy.window.is_some_and(|window| window.keep) {
             self.history.evidence(from).into_iter().filter(|(_, end)| is_failure(end)).collect()
@@ -159,13 +159,18 @@ impl Model {
     /// last answer.
     pub(super) fn stalls_at(&self) -> Option<Nanos> {
         let stall = self.policy.stall?;
-        let from = self.history.forgotten.stall.max(self.history.clean);
-        let answers = self.history.evidence(from).into_iter().filter(|(_, end)| end.answered);
-        let last_answer = answers.map(|(_, end)| end.seq).max().unwrap_or(from);
+        let last_answer = self.last_answer();
         let out = self.history.calls().iter().filter(|call| {
             call.epoch == self.epoch && call.role == Role::Regular && call.end.is_none() && call.seq > last_answer
         });
         Some(out.map(|call| call.admitted).nth(size(stall.calls) - 1)? + stall.after)
+    }
+
+    /// The place of the last answer that anybody got, as far as the stall rule looks back.
+    pub(super) fn last_answer(&self) -> u64 {
+        let from = self.history.forgotten.stall.max(self.history.clean);
+        let answers = self.history.evidence(from).into_iter().filter(|(_, end)| end.answered);
+        answers.map(|(_, end)| end.seq).max().unwrap_or(from)
     }
 
     /// The farthest not-before of the failures in the log.

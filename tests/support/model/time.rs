@@ -1,6 +1,6 @@
 //! What has become due by now, one thing after another, each as of its own instant.
 
-use super::{Cause, Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule};
+use super::{Cause, Forgive, Hints, Model, Nanos, OpenTime, Overlay, Phase, Rule, What};
 
 /// Something that happens by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,15 +19,21 @@ impl Model {
             if at > now {
                 return;
             }
+            // What a new policy has made overdue happens when it is set.
+            let at = at.max(self.policy_since);
             match due {
                 Due::OverlayExpires => self.put_overlay(Overlay::Automatic, at),
                 Due::CoolDownEnds => self.half_open(at),
                 // A deadline that runs out reopens, as of that instant, only if no probe admitted later has succeeded
                 // meanwhile; either way the permit is void from then on.
                 Due::ProbeIsOverdue(call) if self.is_excused(call) => self.history.void(call),
-                Due::ProbeIsOverdue(_) => self.trip(at, vec![Cause::one(Rule::ProbeDeadline, at)], None),
+                Due::ProbeIsOverdue(_) => {
+                    self.totals.failures += 1;
+                    self.trip(at, vec![Cause::one(Rule::ProbeDeadline, at)], None);
+                }
                 Due::StageEnds => self.next_stage(at),
                 Due::Stalls => {
+                    self.totals.failures += 1;
                     let farthest = self.farthest_hint(at);
                     self.trip(at, vec![Cause::uncounted(Rule::Stall)], farthest);
                 }
@@ -43,10 +49,7 @@ impl Model {
 
     /// Of things due at the same instant the first of the list happens first.
     fn next_due(&self) -> Option<(Nanos, Due)> {
-        let expires = match self.overlay {
-            Overlay::ForcedOpen { expiry: Some(expiry) } => Some((expiry, Due::OverlayExpires)),
-            _ => None,
-        };
+        let expires = self.overlay.expiry().map(|expiry| (expiry, Due::OverlayExpires));
         let of_the_phase = match self.phase {
             Phase::Closed { .. } => [self.stalls_at().map(|at| (at, Due::Stalls)), None],
             // A read at the deadline itself reports half-open.
@@ -77,14 +80,18 @@ impl Model {
         self.level = level.saturating_add(1);
         self.epoch += 1;
         self.tripped_by = causes;
+        self.totals.trips += 1;
         // A trip clears the log.
         self.history.clean();
+        self.tell(at, What::Tripped(self.level));
     }
 
     fn half_open(&mut self, at: Nanos) {
         if let Phase::Open(open) = self.phase {
             self.phase = Phase::HalfOpen { since: at, stage: 0, stage_since: at, cool_down: open.length() };
             self.epoch += 1;
+            self.untold = true;
+            self.tell_half_opened(at);
         }
     }
 
@@ -92,8 +99,11 @@ impl Model {
         let Phase::HalfOpen { stage, stage_since, .. } = &mut self.phase else { return };
         // A new stage is no new epoch.
         (*stage, *stage_since) = (*stage + 1, at);
-        if *stage >= self.policy.stages {
+        let stage = *stage;
+        if stage >= self.policy.stages {
             self.close(at);
+        } else {
+            self.tell(at, What::StageReached(stage));
         }
     }
 
@@ -104,6 +114,7 @@ impl Model {
         self.phase = Phase::Closed { since: at };
         self.epoch += 1;
         self.history.clean();
+        self.tell(at, What::Closed);
     }
 
     /// The level of an instant that has been settled.

@@ -154,12 +154,12 @@ fn leaps() -> impl Strategy<Value = Leap> {
 }
 
 fn overlays() -> impl Strategy<Value = Overlay> {
+    let expiry = || proptest::option::of(lengths());
     prop_oneof![
         4 => Just(Overlay::Automatic),
-        1 => Just(Overlay::ForcedOpen { expiry: None }),
-        2 => lengths().prop_map(|length| Overlay::ForcedOpen { expiry: Some(length) }),
-        1 => Just(Overlay::ForcedClosed),
-        2 => Just(Overlay::Shadow),
+        3 => expiry().prop_map(|expiry| Overlay::ForcedOpen { expiry }),
+        2 => expiry().prop_map(|expiry| Overlay::ForcedClosed { expiry }),
+        3 => expiry().prop_map(|expiry| Overlay::Shadow { expiry }),
     ]
 }
 

@@ -13,13 +13,15 @@ impl fmt::Display for Step {
             Self::Outcome { call, verdict } => write!(f, "#{call} {}", show_verdict(*verdict)),
             Self::Drop { call } => write!(f, "#{call} dropped"),
             Self::Wait(time) => write!(f, "wait {}", show_time(*time)),
-            Self::Overlay(Overlay::Automatic) => f.write_str("auto"),
-            Self::Overlay(Overlay::ForcedOpen { expiry: None }) => f.write_str("force open"),
-            Self::Overlay(Overlay::ForcedOpen { expiry: Some(time) }) => {
-                write!(f, "force open for {}", show_time(*time))
+            Self::Overlay(overlay) => {
+                f.write_str(match overlay {
+                    Overlay::Automatic => "auto",
+                    Overlay::ForcedOpen { .. } => "force open",
+                    Overlay::ForcedClosed { .. } => "force closed",
+                    Overlay::Shadow { .. } => "shadow",
+                })?;
+                overlay.expiry().map_or(Ok(()), |time| write!(f, " for {}", show_time(time)))
             }
-            Self::Overlay(Overlay::ForcedClosed) => f.write_str("force closed"),
-            Self::Overlay(Overlay::Shadow) => f.write_str("shadow"),
             Self::Reset => f.write_str("reset"),
             Self::SetPolicy(policy) => write!(f, "policy: {}", policy_text::show(policy)),
             Self::Read => f.write_str("read"),
@@ -59,18 +61,23 @@ pub(super) fn parse(line: &str) -> Step {
     match line {
         "admit" => Step::Admit { may_probe: true },
         "admit one that may not probe" => Step::Admit { may_probe: false },
-        "auto" => Step::Overlay(Overlay::Automatic),
-        "force open" => Step::Overlay(Overlay::ForcedOpen { expiry: None }),
-        "force closed" => Step::Overlay(Overlay::ForcedClosed),
-        "shadow" => Step::Overlay(Overlay::Shadow),
         "reset" => Step::Reset,
         "read" => Step::Read,
         _ if first == "wait" => Step::Wait(take_time(&mut words)),
-        _ if line.starts_with("force open for ") => {
-            Step::Overlay(Overlay::ForcedOpen { expiry: Some(take_time(&mut words.skip(2))) })
-        }
-        _ => panic!("{line}: no such step"),
+        _ => parse_overlay(line).unwrap_or_else(|| panic!("{line}: no such step")),
     }
+}
+
+fn parse_overlay(line: &str) -> Option<Step> {
+    let (name, time) = line.split_once(" for ").map_or((line, None), |(name, time)| (name, Some(time)));
+    let expiry = time.map(|time| take_time(&mut [time].into_iter()));
+    Some(Step::Overlay(match name {
+        "auto" => Overlay::Automatic,
+        "force open" => Overlay::ForcedOpen { expiry },
+        "force closed" => Overlay::ForcedClosed { expiry },
+        "shadow" => Overlay::Shadow { expiry },
+        _ => return None,
+    }))
 }
 
 fn parse_end<'a>(call: usize, line: &str, mut words: impl Iterator<Item = &'a str>) -> Step {

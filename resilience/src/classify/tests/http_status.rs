@@ -1,8 +1,9 @@
 use super::{err, ok, response};
 use crate::classify::{Classify, ClassifyExt, Custom, EndOfBody, HttpStatus};
+use crate::clock::wall;
 use crate::{Hint, Verdict};
 use std::io;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const NINE: Duration = Duration::from_secs(9);
 
@@ -53,7 +54,7 @@ fn failures_carry_the_hint_of_the_answer() {
 
 #[test]
 fn a_hint_may_be_a_date() {
-    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+    let date = httpdate::fmt_http_date(wall().unwrap() + Duration::from_secs(3600));
     let verdict = ok(&HttpStatus::new(), &response(503, &[("retry-after", &date)]));
     assert!(matches!(verdict, Verdict::Failure(Some(hint)) if hint.is_limiting() && hint.wait().as_secs() > 3000));
 }

@@ -1,18 +1,18 @@
 use super::{headers, secs};
+use crate::clock::wall;
 use crate::{Hint, hint};
 use http::{HeaderMap, StatusCode};
-use std::time::SystemTime;
 
 const EXHAUSTED: (&str, &str) = ("ratelimit", r#""a";r=0;t=30"#);
 const SOME_LEFT: (&str, &str) = ("ratelimit", r#""a";r=5;t=30"#);
 
 fn of(status: u16, pairs: &[(&'static str, &str)]) -> Option<Hint> {
-    hint::of(StatusCode::from_u16(status).unwrap(), &headers(pairs), SystemTime::now())
+    hint::of(StatusCode::from_u16(status).unwrap(), &headers(pairs), wall().unwrap())
 }
 
 #[test]
 fn without_headers_there_is_no_hint() {
-    assert_eq!(hint::of(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), SystemTime::now()), None);
+    assert_eq!(hint::of(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), wall().unwrap()), None);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_retry_after_that_says_nothing_leaves_it_to_the_rate_limit() {
 
 #[test]
 fn with_the_clock_of_the_machine_a_date_counts_from_now() {
-    let date = httpdate::fmt_http_date(SystemTime::now() + secs(3600));
+    let date = httpdate::fmt_http_date(wall().unwrap() + secs(3600));
     let hint = hint::now(StatusCode::SERVICE_UNAVAILABLE, &headers(&[("retry-after", &date)])).unwrap();
     assert!(hint.wait() > secs(3000) && hint.wait() <= secs(3600), "{:?}", hint.wait());
 }

@@ -181,6 +181,9 @@ async fn a_service_that_is_dropped_while_it_waits_leaves_nothing_behind() {
     assert!(format!("{:?}", breaker.slot().waiting_room()).contains("places: []"));
 }
 
+/// A balancer draws lots: with so many calls the endpoint that is drawn least gets dozens of them.
+const CALLS: u32 = 256;
+
 #[tokio::test(start_paused = true)]
 async fn a_balancer_passes_an_open_endpoint_over_and_comes_back_to_it() {
     let breakers = [breaker(), breaker(), breaker()];
@@ -191,19 +194,19 @@ async fn a_balancer_passes_an_open_endpoint_over_and_comes_back_to_it() {
     });
     let mut balance = Balance::new(ServiceList::new::<()>(endpoints.collect::<Vec<_>>()));
     let mut answers = Vec::new();
-    for _ in 0..32 {
+    for _ in 0..CALLS {
         answers.push(balance.ready().await.unwrap().call(()).await.unwrap());
     }
     assert!(answers.contains(&0) && answers.contains(&1));
 
     trip(&breakers[0]);
     trip(&breakers[1]);
-    for _ in 0..32 {
+    for _ in 0..CALLS {
         assert_eq!(balance.ready().await.unwrap().call(()).await.unwrap(), 2);
     }
     advance(1001).await;
     let mut answers = Vec::new();
-    for _ in 0..32 {
+    for _ in 0..CALLS {
         answers.push(balance.ready().await.unwrap().call(()).await.unwrap());
     }
     assert!(answers.contains(&0) && answers.contains(&1), "{answers:?}");
@@ -280,26 +283,21 @@ async fn no_wake_up_is_lost_when_operators_and_callers_race() {
     // The timer of a wait is as long as the cool-down: whoever misses the wake-up of an operator is late by an hour.
     let hour = Duration::from_secs(3600);
     let breaker = Breaker::builder().delay(hour).max_delay(hour).build().unwrap();
-    let callers: Vec<_> = (0..4)
-        .map(|_| {
-            let mut service = waiting(&breaker);
-            tokio::spawn(async move {
-                let mut answers = 0;
-                for _ in 0..500 {
-                    answers += u32::from(service.ready().await.unwrap().call(()).await.is_ok());
-                    tokio::task::yield_now().await;
-                }
-                answers
-            })
-        })
-        .collect();
-    while !callers.iter().all(tokio::task::JoinHandle::is_finished) {
+    for round in 0..500 {
         breaker.force_open();
-        tokio::task::yield_now().await;
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let mut service = waiting(&breaker);
+                tokio::spawn(async move { service.ready().await.unwrap().call(()).await })
+            })
+            .collect();
+        for _ in 0..round % 5 {
+            tokio::task::yield_now().await;
+        }
         breaker.auto();
-        tokio::task::yield_now().await;
-    }
-    for caller in callers {
-        assert!(caller.await.unwrap() > 0);
+        for caller in callers {
+            let answer = tokio::time::timeout(Duration::from_secs(60), caller).await.expect("woken").unwrap();
+            assert_eq!(answer, Ok(1));
+        }
     }
 }
