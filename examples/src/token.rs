@@ -25,7 +25,7 @@ const SET_FILE: &str = "jwks.json";
 /// Makes a token for the gateway, and the keys to check it with, if there are none yet.
 ///
 /// The token is all that is written to standard output; how to start a gateway that takes it is written to standard error.
-#[derive(Parser, Clone, Debug)]
+#[derive(Parser, Clone, Debug, PartialEq, Eq)]
 #[command(name = "token", version)]
 pub struct Request {
     /// Where the keys are kept.
@@ -49,6 +49,21 @@ pub struct Request {
     /// Signs with a new key from now on. Tokens of the older ones go on to hold.
     #[arg(long)]
     pub rotate: bool,
+}
+
+impl Default for Request {
+    /// Every setting at its default, whatever the environment says.
+    fn default() -> Self {
+        Self {
+            dir: "./data/oauth".into(),
+            scope: "events:read events:write admin".to_owned(),
+            subject: "ada".to_owned(),
+            ttl: Duration::from_hours(1),
+            issuer: "https://issuer.example".to_owned(),
+            audience: "gateway".to_owned(),
+            rotate: false,
+        }
+    }
 }
 
 /// A token, and what to do with it.
@@ -242,7 +257,15 @@ mod tests {
     use super::*;
 
     fn request(dir: &Path, rotate: bool) -> Request {
-        Request { dir: dir.to_owned(), rotate, ..Request::parse_from(["token"]) }
+        Request { dir: dir.to_owned(), rotate, ..Request::default() }
+    }
+
+    #[test]
+    fn the_defaults_of_the_flags_are_those_of_the_type() {
+        let command = <Request as clap::CommandFactory>::command();
+        let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        let matches = command.try_get_matches_from(["token"]).unwrap();
+        assert_eq!(<Request as clap::FromArgMatches>::from_arg_matches(&matches).unwrap(), Request::default());
     }
 
     #[test]

@@ -25,13 +25,21 @@ pub struct OauthArgs {
     /// The age at which the keys are read again.
     #[arg(long, env = "OAUTH_JWKS_TTL", default_value = "10m", value_parser = positive_duration)]
     pub oauth_jwks_ttl: Duration,
-    /// The least time between two readings, whatever keys tokens name.
-    #[arg(long, env = "OAUTH_JWKS_COOLDOWN", default_value = "30s", value_parser = positive_duration)]
+    /// The least time between two readings, whatever keys tokens name; at most an hour.
+    #[arg(long, env = "OAUTH_JWKS_COOLDOWN", default_value = "30s", value_parser = cooldown)]
     pub oauth_jwks_cooldown: Duration,
     /// Whether tokens count whose `typ` is `JWT` or missing, as older issuers make them: `true` or `false`. Their ID
     /// tokens then count as well, if they are made for the audience.
     #[arg(long, env = "OAUTH_PLAIN_JWT", action = ArgAction::Set, default_value_t = false)]
     pub oauth_plain_jwt: bool,
+}
+
+/// Longer than this, a key that changed would be unknown for longer than anybody bears.
+const LONGEST_COOLDOWN: Duration = Duration::from_hours(1);
+
+fn cooldown(text: &str) -> Result<Duration, String> {
+    let cooldown = positive_duration(text)?;
+    if cooldown > LONGEST_COOLDOWN { Err("must be an hour or shorter".to_owned()) } else { Ok(cooldown) }
 }
 
 impl OauthArgs {
@@ -76,6 +84,12 @@ mod tests {
             ..Config::default().oauth
         };
         oauth.settings().err().map(|error| error.variable())
+    }
+
+    #[test]
+    fn a_cooldown_is_longer_than_nothing_and_an_hour_at_the_most() {
+        assert!(cooldown("1ms").is_ok() && cooldown("1h").is_ok());
+        assert!(cooldown("0s").is_err() && cooldown("61m").is_err());
     }
 
     #[test]

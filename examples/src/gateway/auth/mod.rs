@@ -143,6 +143,11 @@ impl Authenticator {
         }
     }
 
+    /// Whether tokens are asked for.
+    pub(crate) fn asks(&self) -> bool {
+        matches!(self, Self::On(_))
+    }
+
     /// Whether tokens can be checked, if they are to be.
     pub(crate) fn is_ready(&self) -> bool {
         match self {

@@ -80,6 +80,8 @@ where
     let breaker = Breaker::builder()
         .name("jwks")
         .in_a_row(3)
+        // An attempt ends in time by itself.
+        .probe_patience(TIMEOUT)
         .delay(timing.cooldown)
         .max_delay(timing.cooldown.saturating_mul(10))
         .observer(Tracing::new())
