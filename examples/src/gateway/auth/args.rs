@@ -1,5 +1,6 @@
 //! What can be set about tokens.
 
+use super::jwks::Timing;
 use super::token::Rules;
 use crate::config::positive_duration;
 use crate::gateway::config::ConfigError;
@@ -43,6 +44,11 @@ fn cooldown(text: &str) -> Result<Duration, String> {
 }
 
 impl OauthArgs {
+    pub(super) fn timing(&self) -> Timing {
+        // The fields can be set past the flags' parsers.
+        Timing { ttl: self.oauth_jwks_ttl, cooldown: self.oauth_jwks_cooldown.min(LONGEST_COOLDOWN) }
+    }
+
     /// The rules for tokens and the place of the keys; none if nobody is to be asked.
     ///
     /// # Errors

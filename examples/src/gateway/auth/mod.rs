@@ -28,7 +28,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bearer::Credentials;
 use http::header::HOST;
 use http::request::Parts;
-use jwks::{Keys, NoKey, Timing};
+use jwks::{Keys, NoKey};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -109,7 +109,7 @@ impl Authenticator {
     /// Names the variable that is out of its range.
     pub(crate) async fn new(args: &OauthArgs) -> Result<Self, ConfigError> {
         let Some((rules, place)) = args.settings()? else { return Ok(Self::Off) };
-        let timing = Timing { ttl: args.oauth_jwks_ttl, cooldown: args.oauth_jwks_cooldown };
+        let timing = args.timing();
         let wrong = |problem| ConfigError::new("OAUTH_JWKS", problem);
         let keys = Keys::new(source::source(place, timing).map_err(wrong)?, timing);
         if let Err(error) = keys.load().await {
