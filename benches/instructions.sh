@@ -15,11 +15,11 @@ set -euo pipefail
 # are what was reached, and a tenth: they are there to be noticed, not to be kept.
 declare -A LIMITS=(
     ["resilience healthy"]=30
-    ["resilience failing"]=640 ["resilience alternating"]=560 ["resilience refusing"]=220
-    ["resilience half-open"]=1800 ["resilience clone"]=20
-    ["resilience-rate healthy"]=130
-    ["resilience-rate failing"]=900 ["resilience-rate alternating"]=860 ["resilience-rate refusing"]=220
-    ["resilience-rate half-open"]=2000 ["resilience-rate clone"]=20
+    ["resilience failing"]=700 ["resilience alternating"]=615 ["resilience refusing"]=195
+    ["resilience half-open"]=1880 ["resilience clone"]=20
+    ["resilience-rate healthy"]=133
+    ["resilience-rate failing"]=955 ["resilience-rate alternating"]=910 ["resilience-rate refusing"]=195
+    ["resilience-rate half-open"]=2070 ["resilience-rate clone"]=20
 )
 # How much the count of a call may change from 10 to 100,000 calls in the window, in percent.
 WINDOW_PERCENT=1

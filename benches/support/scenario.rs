@@ -34,8 +34,9 @@ pub struct Seen {
 
 /// How long the breakers of [`Scenario::Refusing`] stay open.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
-/// How long those of [`Scenario::HalfOpen`] do.
-pub(crate) const SHORT: Duration = Duration::from_millis(2);
+/// How long those of [`Scenario::HalfOpen`] do: not so short that a thread which has to wait for its processor sees a
+/// breaker half-open again that has just tripped.
+pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
 /// How long after a trip the breakers of [`Scenario::Refusing`] are first called.
 const SETTLED: Duration = Duration::from_millis(50);

@@ -98,6 +98,14 @@ agreed! {
          wait 1s
          #0 success
          read";
+    a_hint_that_a_slow_success_has_cleared_does_not_lengthen_its_trip:
+        "policy: slow 2s 0.5 over 10s of 2
+         admit
+         #0 failure hint 20s
+         admit
+         wait 2.000000001s
+         #1 success
+         read";
     a_wait_of_nothing_is_no_hint:
         "policy: window 2 in 30s; hints obey
          admit

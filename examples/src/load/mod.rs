@@ -205,6 +205,8 @@ pub async fn run(config: Config) -> ExitCode {
 }
 
 async fn report(config: &Config) -> Result<String, LoadError> {
+    // Before the first word about what is going to happen.
+    config.check()?;
     let progress = if config.json { Progress::Hidden } else { Progress::on_a_terminal() };
     if !config.json {
         println!(

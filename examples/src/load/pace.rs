@@ -182,7 +182,7 @@ mod tests {
         let start = Instant::now();
         let hang = |number| async move {
             if number >= 20 {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             Outcome::Added
         };

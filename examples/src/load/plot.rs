@@ -215,12 +215,10 @@ fn panel(
 /// The answers a second, stacked: what was refused on what succeeded, what failed on top.
 fn areas(svg: &mut Svg, buckets: &[Bucket], width: Duration, bottom: f64, scale: &Scale) {
     let mut floor = vec![0; buckets.len()];
-    let kinds: [(&str, fn(&Bucket) -> u32); 3] =
-        [("added", |bucket| bucket.added), ("refused", |bucket| bucket.refused), ("failed", |bucket| bucket.failed)];
-    for (class, count) in kinds {
+    for (kind, class) in ["added", "refused", "failed"].into_iter().enumerate() {
         let mut path = String::new();
         for (place, (bucket, floor)) in buckets.iter().zip(&mut floor).enumerate() {
-            let count = count(bucket);
+            let count = [bucket.added, bucket.refused, bucket.failed][kind];
             if count > 0 {
                 let (from, to) = (scale.x(seconds(place, width)), scale.x(seconds(place + 1, width)));
                 let low = bottom - scale.height(rate(*floor, width));

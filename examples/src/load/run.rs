@@ -77,7 +77,7 @@ async fn on(
     let work = async { tokio::join!(drive(pace, start, send, told), conduct(site, phases, start)) };
     let (samples, reached) = tokio::select! {
         work = work => work,
-        () = site.watch(start, &mut bands) => unreachable!("it is watched until the work is done"),
+        never = site.watch(start, &mut bands) => match never {},
     };
     bar.end();
     Ok(Run { layer, samples, bands, reached_while_sick: reached? })

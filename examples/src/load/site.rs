@@ -8,6 +8,7 @@ use crate::{event_api, gateway};
 use http::Method;
 use resilience::{Breaker, State};
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -17,7 +18,7 @@ pub(super) enum Site {
     /// Both in this process.
     Own { gateway: gateway::Running, upstream: event_api::Running },
     /// A gateway that runs already.
-    Theirs(Theirs),
+    Theirs(Box<Theirs>),
 }
 
 /// See [`Site`].
@@ -50,7 +51,7 @@ impl Site {
             Some(upstream) => asked(upstream, Method::GET, "/faults", &Value::Null).await?["plan"].clone(),
         };
         let Value::String(plan) = plan else { return Err(LoadError::NotItsOwn) };
-        Ok(Self::Theirs(Theirs { gateway, upstream, plan }))
+        Ok(Self::Theirs(Box::new(Theirs { gateway, upstream, plan })))
     }
 
     async fn own(config: &Config) -> Result<Self, LoadError> {
@@ -115,7 +116,7 @@ impl Site {
     }
 
     /// Writes down the states of the breaker, for as long as it is polled. Never ends.
-    pub(super) async fn watch(&self, start: Instant, bands: &mut Vec<Band>) {
+    pub(super) async fn watch(&self, start: Instant, bands: &mut Vec<Band>) -> Infallible {
         let mut note = |state| {
             if bands.last().is_none_or(|band| band.state != state) {
                 bands.push(Band { from: start.elapsed(), state });
@@ -167,7 +168,7 @@ impl Theirs {
     }
 }
 
-async fn watch_own(breaker: &Breaker, mut note: impl FnMut(State)) {
+async fn watch_own(breaker: &Breaker, mut note: impl FnMut(State)) -> Infallible {
     let mut events = breaker.subscribe();
     note(breaker.state());
     // The breaker outlives its site's watch, so there is always a next event to wait for.

@@ -114,8 +114,9 @@ pub fn name(outcome: Outcome) -> String {
 }
 
 /// To the microsecond.
+#[allow(clippy::cast_precision_loss, reason = "a day in microseconds is far below where a double loses whole numbers")]
 fn millis(duration: Duration) -> f64 {
-    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)).as_secs_f64() * 1000.0
+    duration.as_micros() as f64 / 1000.0
 }
 
 /// Answers in one stretch of time.

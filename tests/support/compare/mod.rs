@@ -6,7 +6,7 @@ mod subject;
 pub use report::Disagreement;
 pub use subject::{Imitation, Seen, SeenPhase, SeenView, Subject};
 
-use crate::model::{Answer, Cause, Event, Model, Nanos, Overlay, Phase, Policy, Verdict, Why};
+use crate::model::{Answer, Cause, Event, Model, Nanos, Phase, Policy, Verdict, Why};
 use crate::script::{Draft, Script, Step};
 
 /// A model and a subject to which the same things happen.
