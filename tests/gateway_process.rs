@@ -92,7 +92,7 @@ async fn a_bad_value_ends_it_with_one_line_that_names_the_variable() {
         ("UPSTREAM_TIMEOUT", "soon"),
         ("FAULTS", "addEvent=nonsense(1)"),
         ("DATA_DIR", file.to_str().unwrap()),
-        ("OAUTH_ISSUER", "https://issuer.example"),
+        ("OAUTH_ISSUER", ""),
         ("OAUTH_JWKS", ""),
         ("OAUTH_JWKS_TTL", "0s"),
         ("OAUTH_JWKS_COOLDOWN", "1d"),

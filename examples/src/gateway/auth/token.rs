@@ -2,7 +2,7 @@
 //!
 //! | what | rule |
 //! |---|---|
-//! | `alg` | RS256, PS256, ES256 or EdDSA, and the one that the key is for |
+//! | `alg` | RS256, PS256, ES256 or `EdDSA`, and the one that the key is for |
 //! | `typ` | `at+jwt` (or `application/at+jwt`); with `OAUTH_PLAIN_JWT` also `JWT`, or none |
 //! | `crit` | none: there is no extension that this program knows |
 //! | `kid` | a key of the set; may be missing where only one key has the algorithm |
