@@ -1,6 +1,7 @@
 //! The gateway as a program: what it says at start, how it ends, and that a crash loses nothing that was acknowledged.
 #![cfg(unix)]
 
+use examples::token::{self, Request};
 use serde_json::{Value, json};
 use std::env;
 use std::path::{Path, PathBuf};
@@ -91,6 +92,11 @@ async fn a_bad_value_ends_it_with_one_line_that_names_the_variable() {
         ("UPSTREAM_TIMEOUT", "soon"),
         ("FAULTS", "addEvent=nonsense(1)"),
         ("DATA_DIR", file.to_str().unwrap()),
+        ("OAUTH_ISSUER", ""),
+        ("OAUTH_JWKS", ""),
+        ("OAUTH_JWKS_TTL", "0s"),
+        ("OAUTH_JWKS_COOLDOWN", "1d"),
+        ("OAUTH_PLAIN_JWT", "perhaps"),
         ("MAX_CONNECTIONS", "0"),
         ("FAN_OUT", "0"),
         ("CACHE_TTL", "-1s"),
@@ -117,6 +123,54 @@ async fn a_bad_value_ends_it_with_one_line_that_names_the_variable() {
         assert_eq!(said.lines().count(), 1, "{said}");
         assert!(said.contains(variable), "{variable}={value}: {said}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_never_logged() {
+    let data = tempfile::tempdir().unwrap();
+    let request = Request { dir: data.path().join("oauth"), ..Request::default() };
+    let token = token::make(&request).unwrap().token;
+    let jwks = request.dir.join("jwks.json");
+    let variables = [
+        ("GATEWAY_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", data.path().to_str().unwrap()),
+        ("FAULTS", "healthy"),
+        ("RUST_LOG", "trace"),
+        ("OAUTH_ISSUER", "https://issuer.example"),
+        ("OAUTH_AUDIENCE", "gateway"),
+        ("OAUTH_JWKS", jwks.to_str().unwrap()),
+    ];
+    let mut child = command(&variables).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = timeout(LONGEST, lines.next_line()).await.unwrap().unwrap().expect("a line");
+    let client = Client::new(line.strip_prefix("gateway listening on http://").unwrap());
+    // What is not read would hold the program up once the pipe is full.
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let said = tokio::spawn(async move {
+        let mut text = String::new();
+        while let Ok(Some(line)) = said.next_line().await {
+            text.push_str(&line);
+        }
+        text
+    });
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let (head, tail) = token.split_at(token.len() - 4);
+    let wrong = format!("{head}{}", if tail == "AAAA" { "BBBB" } else { "AAAA" });
+    for (path, token, status) in [
+        ("/getUsers".to_owned(), &token, 200),
+        ("/getUsers".to_owned(), &wrong, 401),
+        (format!("/getUsers?access_token={token}"), &token, 400),
+    ] {
+        let bearer = format!("Bearer {token}");
+        let answer = client.send(http::Method::GET, &path, &[("authorization", &bearer)], "").await;
+        assert_eq!(answer.status, status, "{path}");
+    }
+    child.kill().await.unwrap();
+    let said = timeout(LONGEST, said).await.unwrap().unwrap();
+    assert!(said.contains("a token was refused") && said.contains("/getUsers"), "{said}");
+    for part in token.split('.') {
+        assert!(!said.contains(&part[..part.len() - 4]), "{said}");
     }
 }
 

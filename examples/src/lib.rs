@@ -8,6 +8,7 @@ pub mod http;
 pub mod load;
 pub mod process;
 pub mod store;
+pub mod token;
 
 #[cfg(test)]
 mod readme;

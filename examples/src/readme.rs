@@ -1,6 +1,6 @@
 //! What `README.md` beside these sources promises is compared with what the programs take and answer.
 
-use crate::{event_api, gateway, load};
+use crate::{event_api, gateway, load, token};
 use clap::{Arg, Command, CommandFactory};
 
 const README: &str = include_str!("../README.md");
@@ -23,7 +23,7 @@ fn variable(argument: &Arg) -> Option<String> {
 
 #[test]
 fn every_variable_stands_there_with_its_default() {
-    for command in [gateway::Config::command(), event_api::Config::command()] {
+    for command in [gateway::Config::command(), event_api::Config::command(), token::Request::command()] {
         let table = table(&command, variable);
         assert!(README.contains(&format!("|\n{table}\n\n")), "{} takes\n{table}", command.get_name());
     }

@@ -17,6 +17,7 @@ mod text;
 
 use garde::Validate;
 use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -24,25 +25,28 @@ use crate::http::{Call, Problem};
 use crate::store::{MOST_ITEMS, NewEvent, NewUser, PageRequest};
 
 /// The body of `POST /addUser`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct AddUser {
     /// The user's name.
     #[garde(custom(text::user_name))]
+    #[schemars(length(min = 1, max = 64))]
     pub user_name: String,
     /// The user's email.
     #[garde(custom(text::email))]
+    #[schemars(length(max = 254), extend("format" = "email"))]
     pub email: String,
 }
 
 /// The body of `POST /addEvent`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[garde(allow_unvalidated)]
 pub struct AddEvent {
     /// What happened.
     #[garde(custom(text::event_name))]
+    #[schemars(length(min = 1, max = 100))]
     pub name: String,
     /// To whom.
     #[serde(deserialize_with = "hyphenated")]
@@ -50,6 +54,7 @@ pub struct AddEvent {
     /// What else there is to say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(inner(custom(text::details)))]
+    #[schemars(length(max = 4096))]
     pub details: Option<String>,
 }
 

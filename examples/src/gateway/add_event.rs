@@ -13,6 +13,7 @@
 //! The look-up stands inside the layer: a refusal then sends not one byte, and a look-up that fails for the upstream's
 //! reasons is a failure like any other. An unknown user proves that the upstream answers, so it is none.
 
+use super::auth::Caller;
 use super::lookups::Lookups;
 use super::metrics::Calls;
 use super::upstream::{REPLAYED, Trouble, Upstream};
@@ -82,7 +83,8 @@ impl Guarded {
     pub(crate) async fn answer(&self, mut call: Call) -> Answer {
         call.query(&[])?;
         let event = call.json().await?;
-        let key = contract::idempotency_key(call.headers())?;
+        let caller = call.head.extensions.remove::<Caller>().unwrap_or(Caller::Anybody);
+        let key = contract::idempotency_key(call.headers())?.map(|key| caller.own_key(key));
         let trace = call.head.extensions.get().map(|id: &RequestId| id.header().clone());
         let request = Request::new(Command { event, key, trace });
         let mut response = self.service.clone().oneshot(request).await.unwrap_or_else(|never| match never {});

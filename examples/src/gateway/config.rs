@@ -1,5 +1,6 @@
 //! The gateway's configuration: every setting is a variable of the environment and a flag of the same name.
 
+use super::auth::OauthArgs;
 use super::limits::Bounds;
 use super::policy::PolicyArgs;
 use super::upstream::Base;
@@ -27,6 +28,9 @@ pub struct Config {
     /// What goes wrong on purpose in the gateway's own event API: `default`, `healthy`, or like `addEvent=outage(10s)`.
     #[arg(long, env = "FAULTS", default_value = "default")]
     pub faults: Faults,
+    /// Who clients are.
+    #[command(flatten)]
+    pub oauth: OauthArgs,
     /// What clients may do.
     #[command(flatten)]
     pub limits: LimitOptions,

@@ -6,6 +6,7 @@
 //! | `start`, `run` | how does it come up, and how does it end? |
 //! | `routes` | who answers what, and whom? |
 //! | `auth` | who may? |
+//! | `openapi` | what does the interface look like, for programs? |
 //! | `add_event` | what does a request to the guarded route go through? |
 //! | `upstream` | how is the event API asked, and what can go wrong? |
 //! | `cache`, `lookups` | what is remembered? |
@@ -40,6 +41,7 @@ mod limits;
 mod lookups;
 mod metrics;
 mod observed;
+mod openapi;
 mod page;
 mod policy;
 mod routes;
@@ -48,6 +50,7 @@ mod start;
 mod status;
 mod upstream;
 
+pub use auth::OauthArgs;
 pub use config::{Config, ConfigError};
 pub use limits::Bounds;
 pub use policy::PolicyArgs;

@@ -3,7 +3,7 @@
 use super::add_event::created;
 use super::app::App;
 use super::auth::Scope;
-use super::{page, status};
+use super::{openapi, page, status};
 use crate::contract::{self, AddUser};
 use crate::http::router::RouterError;
 use crate::http::serve::RequestId;
@@ -14,6 +14,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use serde_json::json;
 use std::future::ready;
+use std::sync::Arc;
 
 /// All routes of the gateway.
 ///
@@ -21,6 +22,8 @@ use std::future::ready;
 ///
 /// If two of them contradict each other.
 pub(crate) fn routes(app: App) -> Result<Router<App>, RouterError> {
+    // The same for as long as the gateway runs.
+    let interface = Arc::new(openapi::document(app.auth.asks()));
     Router::builder(app)
         .post("/addEvent", asking(Scope::Write, |app, call| async move { app.guarded.answer(call).await }))
         .post("/addUser", asking(Scope::Write, add_user))
@@ -41,6 +44,7 @@ pub(crate) fn routes(app: App) -> Result<Router<App>, RouterError> {
         .post("/status/reset", asking(Scope::Admin, status::reset))
         .post("/status/faults", asking(Scope::Admin, status::faults))
         .get("/metrics", asking(Scope::Read, |app, _| async move { app.metrics.answer() }))
+        .get("/openapi.json", move |_, _| ready(json::response(StatusCode::OK, &*interface)))
         // Alive is who answers. That an upstream is sick is no reason to restart the gateway.
         .get("/health", |_, _| ready(json::response(StatusCode::OK, &json!({ "status": "ok" }))))
         .get("/ready", |app: App, _| ready(is_ready(&app)))
@@ -56,9 +60,14 @@ where
     F: Fn(App, Call) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
 {
-    move |app, call| match app.auth.authorize(&call.head, scope) {
-        Ok(()) => handler(app, call).boxed(),
-        Err(denied) => ready(Err(denied.into())).boxed(),
+    move |app, mut call| {
+        let handler = handler.clone();
+        async move {
+            let caller = app.auth.authorize(&mut call.head, scope).await?;
+            call.head.extensions.insert(caller);
+            handler(app, call).await
+        }
+        .boxed()
     }
 }
 
@@ -116,6 +125,9 @@ async fn events_of(app: App, call: Call) -> Answer {
 fn is_ready(app: &App) -> Answer {
     if app.is_ending() {
         return Err(Problem::unavailable("The gateway is shutting down.", None));
+    }
+    if !app.auth.is_ready() {
+        return Err(Problem::unavailable("Tokens cannot be checked yet.", None));
     }
     json::response(StatusCode::OK, &json!({ "status": "ready" }))
 }

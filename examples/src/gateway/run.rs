@@ -9,16 +9,17 @@ use std::process::ExitCode;
 pub async fn run(config: Config) -> ExitCode {
     let upstream = config.upstream_url.clone();
     let data = config.data_dir.display().to_string();
+    let issuer = config.oauth.oauth_issuer.clone();
     let gateway = match start(config).await {
         Ok(gateway) => gateway,
         Err(error) => return process::failed(&error),
     };
-    println!("{}", welcome(&gateway, upstream.as_deref(), &data));
+    println!("{}", welcome(&gateway, upstream.as_deref(), issuer.as_deref(), &data));
     process::until_stopped(|| gateway.shutdown()).await.unwrap_or_else(|error| process::failed(&error))
 }
 
 /// The first line names the address that was bound; the rest is for people.
-fn welcome(gateway: &Running, upstream: Option<&str>, data: &str) -> String {
+fn welcome(gateway: &Running, upstream: Option<&str>, issuer: Option<&str>, data: &str) -> String {
     let url = format!("http://{}", gateway.addr());
     let mut text = format!("gateway listening on {url}\n");
     // Writing to a string does not fail.
@@ -34,10 +35,16 @@ fn welcome(gateway: &Running, upstream: Option<&str>, data: &str) -> String {
     }
     line(format_args!("  status page  {url}/"));
     line(format_args!("  metrics      {url}/metrics"));
+    if let Some(issuer) = issuer {
+        line(format_args!("  tokens       of {issuer}"));
+    }
+    let token = if issuer.is_some() { " -H \"authorization: Bearer $TOKEN\"" } else { "" };
     line(format_args!("\nTry:"));
-    line(format_args!("  curl -s {url}/addUser -H 'content-type: application/json' \\"));
+    line(format_args!("  curl -s {url}/addUser{token} -H 'content-type: application/json' \\"));
     line(format_args!("    -d '{{\"userName\": \"ada\", \"email\": \"ada@example.org\"}}'"));
-    line(format_args!("  for i in $(seq 20); do curl -si {url}/addEvent -H 'content-type: application/json' \\"));
+    line(format_args!(
+        "  for i in $(seq 20); do curl -si {url}/addEvent{token} -H 'content-type: application/json' \\"
+    ));
     line(format_args!("    -d '{{\"name\": \"signed up\", \"userId\": \"<the id of the user>\"}}' | head -1; done"));
     text
 }

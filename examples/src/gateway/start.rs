@@ -15,6 +15,7 @@ use crate::event_api;
 use crate::http::router::RouterError;
 use crate::http::serve::Drained;
 use crate::http::{self, Server};
+use ::http::Method;
 use resilience::Breaker;
 use resilience::observe::Tracing;
 use std::io;
@@ -52,6 +53,7 @@ pub struct Running {
     breaker: Breaker,
     upstream: Option<event_api::Running>,
     ending: watch::Sender<bool>,
+    routes: Arc<[(Method, &'static str)]>,
 }
 
 impl Running {
@@ -59,6 +61,12 @@ impl Running {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.server.addr()
+    }
+
+    /// Every method and path that has an answer of its own. `{id}` stands for an id.
+    #[must_use]
+    pub fn routes(&self) -> &[(Method, &'static str)] {
+        &self.routes
     }
 
     /// The breaker in front of `POST /addEvent`.
@@ -75,7 +83,7 @@ impl Running {
 
     /// Stops accepting, finishes what is in flight within the grace period, and then ends the gateway's own event API.
     pub async fn shutdown(self) -> Drained {
-        let Self { server, breaker: _, upstream, ending } = self;
+        let Self { server, breaker: _, upstream, ending, routes: _ } = self;
         // Status streams end by this; nobody may be listening.
         ending.send_replace(true);
         let drained = server.shutdown().await;
@@ -93,7 +101,7 @@ impl Running {
 ///
 /// [`StartError`].
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let auth = Authenticator::Off;
+    let auth = Authenticator::new(&config.oauth).await?;
     auth.check_address(config.gateway_addr)?;
     let policy = config.policy.policy()?;
     let addr = config.gateway_addr;
@@ -149,8 +157,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         fan_out: size(config.bounds.fan_out),
         ending: is_ending,
     });
-    let service = Observed::new(routes(app)?, metrics);
-    Ok(Running { server: server.start(service), breaker, upstream: own, ending })
+    let router = routes(app)?;
+    let routes = router.routes();
+    let service = Observed::new(router, metrics);
+    Ok(Running { server: server.start(service), breaker, upstream: own, ending, routes })
 }
 
 /// On a free loopback port: nobody but this gateway is meant to call it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Body;
@@ -27,7 +28,8 @@ struct Inner {
 }
 
 /// The members of a problem document, as they stand in the body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct Details {
     /// A URI that names the kind of problem; `about:blank` where the status says it all.
     #[serde(rename = "type", default = "about_blank")]
@@ -49,7 +51,7 @@ pub struct Details {
 }
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldError {
     /// The field as the client spells it.
     pub field: String,

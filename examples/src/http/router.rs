@@ -125,6 +125,7 @@ struct Entry<S> {
 /// A table of routes over some state. It is a tower service; clones share the table.
 pub struct Router<S> {
     table: Arc<matchit::Router<Entry<S>>>,
+    routes: Arc<[(Method, &'static str)]>,
     state: S,
 }
 
@@ -160,6 +161,12 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn builder(state: S) -> Builder<S> {
         Builder { state, routes: BTreeMap::new() }
+    }
+
+    /// Every method and template that has a handler of its own.
+    #[must_use]
+    pub fn routes(&self) -> Arc<[(Method, &'static str)]> {
+        Arc::clone(&self.routes)
     }
 
     /// Answers a request.
@@ -259,13 +266,15 @@ impl<S> Builder<S> {
     /// [`RouterError`] if a template is malformed, conflicts with another, or has two handlers for a method.
     pub fn build(self) -> Result<Router<S>, RouterError> {
         let mut table = matchit::Router::new();
+        let mut routes = Vec::new();
         for (template, handlers) in self.routes {
             let allow = allow(template, &handlers)?;
+            routes.extend(handlers.iter().map(|(method, _)| (method.clone(), template)));
             table
                 .insert(template, Entry { template, handlers, allow })
                 .map_err(|reason| RouterError::Template { template, reason })?;
         }
-        Ok(Router { table: Arc::new(table), state: self.state })
+        Ok(Router { table: Arc::new(table), routes: routes.into(), state: self.state })
     }
 }
 
@@ -319,7 +328,7 @@ fn without_body(mut response: Response<Body>) -> Response<Body> {
 
 impl<S: Clone> Clone for Router<S> {
     fn clone(&self) -> Self {
-        Self { table: Arc::clone(&self.table), state: self.state.clone() }
+        Self { table: Arc::clone(&self.table), routes: Arc::clone(&self.routes), state: self.state.clone() }
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 #[derive(Debug)]
 pub(super) enum Site {
     /// Both in this process.
-    Own { gateway: gateway::Running, upstream: event_api::Running },
+    Own { gateway: Box<gateway::Running>, upstream: event_api::Running },
     /// A gateway that runs already.
     Theirs(Box<Theirs>),
 }
@@ -62,7 +62,7 @@ impl Site {
             policy: config.policy.clone(),
             ..gateway::Config::default()
         });
-        Ok(Self::Own { gateway: gateway.await?, upstream })
+        Ok(Self::Own { gateway: Box::new(gateway.await?), upstream })
     }
 
     /// Somebody to send requests.

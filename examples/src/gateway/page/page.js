@@ -106,8 +106,16 @@ function tick() {
   }));
 }
 
+// The token, if the gateway asks for one: here and nowhere else, so that no later visitor of this browser finds it.
+let token = "";
+function request(path, options = {}) {
+  const headers = { ...options.headers };
+  if (token) headers.authorization = "Bearer " + token;
+  return fetch(path, { ...options, headers });
+}
+
 async function post(path, body) {
-  return fetch(path, {
+  return request(path, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
@@ -195,9 +203,58 @@ for (const button of document.querySelectorAll("[data-action]")) {
   button.addEventListener("click", () => operate(button.dataset.action, {}));
 }
 
-const stream = new EventSource("/status/stream");
-stream.addEventListener("open", () => { $("link").textContent = "live"; });
-stream.addEventListener("error", () => { $("link").textContent = "connection lost, trying again…"; });
-stream.addEventListener("status", (event) => show(JSON.parse(event.data)));
+// Server-sent events, read with fetch: an EventSource cannot send a token. Each frame is a few lines and an empty one;
+// only its data matters here.
+async function watch(signal) {
+  const response = await request("/status/stream", { signal });
+  const problem = await told(response);
+  if (response.status === 401 || response.status === 403) {
+    $("sign-in").hidden = false;
+    $("link").textContent = problem;
+    return false;
+  }
+  if (problem) throw new Error(problem);
+  $("sign-in").hidden = true;
+  $("link").textContent = "live";
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return true;
+    const frames = (text + value).split("\n\n");
+    text = frames.pop();
+    for (const frame of frames) {
+      if (frame.startsWith("event: status\ndata: ")) show(JSON.parse(frame.slice("event: status\ndata: ".length)));
+    }
+  }
+}
+
+// Again and again, until the gateway says that it wants a token or another one: then that is waited for.
+let watching = null;
+async function follow() {
+  if (watching) watching.abort();
+  const own = new AbortController();
+  watching = own;
+  while (!own.signal.aborted) {
+    try {
+      if (!(await watch(own.signal))) return;
+    } catch (error) {
+      if (own.signal.aborted) return;
+    }
+    $("link").textContent = "connection lost, trying again…";
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+function useToken() {
+  token = $("token").value.trim();
+  $("token").value = "";
+  owner = null;
+  follow();
+}
+
+$("use-token").addEventListener("click", useToken);
+$("token").addEventListener("keydown", (event) => { if (event.key === "Enter") useToken(); });
+follow();
 setInterval(tick, 1000);
 setInterval(countdown, 100);

@@ -2,6 +2,7 @@
 
 use resilience::machine::{Event, EventKind, Overlay, Rule, Trip};
 use resilience::observe::Observer;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +20,8 @@ pub(crate) struct Journal {
 }
 
 /// One event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Transition")]
 pub(crate) struct Line {
     /// When it was told, by the wall clock, in milliseconds since 1970.
     at_ms: u64,

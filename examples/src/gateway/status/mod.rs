@@ -18,7 +18,7 @@ mod report;
 mod stream;
 
 pub(crate) use journal::Journal;
-pub(crate) use report::numbers;
+pub(crate) use report::{Report, numbers};
 pub(crate) use stream::Streams;
 
 use super::app::App;
@@ -27,8 +27,9 @@ use crate::event_api::faults::{FaultPlan, Faults};
 use crate::http::{Answer, Call, Problem, json};
 use bytes::Bytes;
 use http::StatusCode;
-use report::{Plan, Report, UpstreamReport};
+use report::{Plan, UpstreamReport};
 use resilience::Breaker;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -100,21 +101,25 @@ pub(crate) async fn stream(app: App, _: Call) -> Answer {
 }
 
 /// The body of what takes a time or none.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ForSoLong {
+pub(crate) struct ForSoLong {
+    /// For how long, like `30s`; until further notice if it is missing.
     #[serde(default, rename = "for", with = "crate::config::duration_text::option")]
+    #[schemars(with = "Option<String>")]
     time: Option<Duration>,
 }
 
 /// The body of what takes nothing. It is asked for all the same, so that only JSON gets here.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
-#[derive(Deserialize)]
+/// The body that names another fault plan.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewPlan {
+pub(crate) struct NewPlan {
+    /// As the variable `FAULTS` takes it, like `addEvent=outage(20s)`.
     plan: String,
 }
 

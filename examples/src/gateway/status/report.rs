@@ -4,11 +4,13 @@ use super::journal::{Journal, Line, in_words, spoken};
 use crate::gateway::metrics::{BreakerNumbers, Calls};
 use resilience::policy::{CoolDown, Policy};
 use resilience::{Breaker, Overlay, Snapshot, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
 /// Where everything stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Status")]
 pub(crate) struct Report {
     name: String,
     state: &'static str,
@@ -27,17 +29,19 @@ pub(crate) struct Report {
     transitions: Vec<Line>,
     upstream: UpstreamReport,
     started_at_ms: u64,
+    /// What the breaker says of itself, as the library writes it.
+    #[schemars(with = "serde_json::Map<String, serde_json::Value>")]
     snapshot: Snapshot,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Failures {
     counted: usize,
     limit: Option<u32>,
     window_ms: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Counters {
     admitted: u64,
     refused: u64,
@@ -45,7 +49,7 @@ struct Counters {
 }
 
 /// What is known of the upstream.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct UpstreamReport {
     /// Whether it runs in this process.
     pub(crate) built_in: bool,
@@ -58,7 +62,7 @@ pub(crate) struct UpstreamReport {
 }
 
 /// A fault plan to choose.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub(crate) struct Plan {
     /// What it is like.
     pub(crate) title: &'static str,
