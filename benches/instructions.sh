@@ -16,10 +16,10 @@ set -euo pipefail
 declare -A LIMITS=(
     ["resilience healthy"]=30
     ["resilience failing"]=700 ["resilience alternating"]=615 ["resilience refusing"]=195
-    ["resilience half-open"]=1880 ["resilience clone"]=20
+    ["resilience half-open"]=2070 ["resilience clone"]=20
     ["resilience-rate healthy"]=133
     ["resilience-rate failing"]=955 ["resilience-rate alternating"]=910 ["resilience-rate refusing"]=195
-    ["resilience-rate half-open"]=2070 ["resilience-rate clone"]=20
+    ["resilience-rate half-open"]=2260 ["resilience-rate clone"]=20
 )
 # How much the count of a call may change from 10 to 100,000 calls in the window, in percent.
 WINDOW_PERCENT=1

@@ -134,7 +134,15 @@ impl Machine {
 
     /// Commits what time alone has brought about: deadlines that ran out, cool-downs that are over, overlays that
     /// expired, each as of its own instant and in order.
+    #[inline]
     pub fn settle(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) {
+        // Time does nothing to a machine that has never been anything but closed.
+        if self.rest.is_some() {
+            self.settle_rest(cx, fx);
+        }
+    }
+
+    fn settle_rest(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) {
         while let Some((at, step)) = self.next_step(cx) {
             match step {
                 Step::LiftOverlay => self.lay(cx, at, Overlay::Automatic, None, fx),
