@@ -45,12 +45,16 @@ impl Transitions {
 
     /// As [`next`](Self::next), for those who poll.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        // A waker is the user's code: it is cloned before, and the one that it replaces dropped after the lock is held.
+        let waker = cx.waker().clone();
         let mut letters = self.mailbox.lock();
         match letters.unread.pop_front() {
             Some(event) => Poll::Ready(Some(event)),
             None if letters.closed => Poll::Ready(None),
             None => {
-                letters.reader = Some(cx.waker().clone());
+                let replaced = letters.reader.replace(waker);
+                drop(letters);
+                drop(replaced);
                 Poll::Pending
             }
         }
@@ -125,5 +129,37 @@ impl Mailbox {
 
     fn lock(&self) -> MutexGuard<'_, Letters> {
         lock(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Breaker;
+    use std::sync::{Arc, mpsc::sync_channel};
+    use std::task::{Context, Wake, Waker};
+    use std::time::Duration;
+
+    #[test]
+    fn a_waker_that_is_replaced_may_use_the_breaker_as_it_goes() {
+        struct Operator(Breaker);
+        impl Wake for Operator {
+            fn wake(self: Arc<Self>) {}
+        }
+        impl Drop for Operator {
+            fn drop(&mut self) {
+                self.0.force_open();
+            }
+        }
+        let (done, waited) = sync_channel(1);
+        std::thread::spawn(move || {
+            let breaker = Breaker::new();
+            let mut transitions = breaker.subscribe();
+            let operator = Waker::from(Arc::new(Operator(breaker)));
+            assert!(transitions.poll_next(&mut Context::from_waker(&operator)).is_pending());
+            drop(operator);
+            assert!(transitions.poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
+            done.send(transitions.try_next().is_some())
+        });
+        assert_eq!(waited.recv_timeout(Duration::from_secs(5)), Ok(true));
     }
 }
