@@ -71,6 +71,17 @@ fn what_users_hold_crosses_threads_and_needs_no_pinning() {
     survives_panics::<BreakerService<Inner>>();
 }
 
+#[test]
+fn a_layer_is_shown_whatever_closures_it_was_given() {
+    let layer = BreakerLayer::new(Breaker::new())
+        .classify(|outcome: Result<&u64, &()>| resilience::Verdict::failure_if(outcome.is_err()))
+        .respond(|_: Rejected| Err::<u64, ()>(()))
+        .probe_if(|number: &u64| *number == 0);
+    assert!(format!("{layer:?}").starts_with("BreakerLayer"));
+    #[cfg(feature = "tokio")]
+    assert!(format!("{:?}", layer.back_pressure()).starts_with("BackPressureLayer"));
+}
+
 #[cfg(feature = "http")]
 #[test]
 fn what_users_of_http_hold_crosses_threads_and_needs_no_pinning() {

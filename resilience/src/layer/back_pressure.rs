@@ -63,7 +63,7 @@ use tower_service::Service;
 /// let layer = BackPressureLayer::new(BreakerLayer::new(breaker));
 /// # let _: BackPressureLayer = layer;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct BackPressureLayer<C = ErrorsFail, R = AsError, P = AnyRequest> {
     layer: BreakerLayer<C, R, P>,
@@ -177,6 +177,13 @@ impl<S: Clone, C: Clone, R: Clone, P: Clone> Clone for BackPressure<S, C, R, P> 
     fn clone(&self) -> Self {
         let Self { service, timer: _ } = self;
         Self { service: service.clone(), timer: None }
+    }
+}
+
+impl<C, R, P> fmt::Debug for BackPressureLayer<C, R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { layer } = self;
+        f.debug_struct("BackPressureLayer").field("layer", layer).finish()
     }
 }
 

@@ -40,6 +40,8 @@ use crate::classify::{GrpcStatus, HttpStatus};
 use crate::respond::AsError;
 #[cfg(feature = "http")]
 use crate::respond::{GrpcUnavailable, Http503};
+use std::any::type_name;
+use std::fmt;
 use tower_layer::Layer;
 
 /// Whether a request is fit to be a probe.
@@ -88,7 +90,7 @@ impl<F: Fn(&Req) -> bool, Req> MayProbe<Req> for F {
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct BreakerLayer<C = ErrorsFail, R = AsError, P = AnyRequest> {
     breaker: Breaker,
@@ -164,5 +166,17 @@ impl<S, C: Clone, R: Clone, P: Clone> Layer<S> for BreakerLayer<C, R, P> {
     fn layer(&self, inner: S) -> Self::Service {
         let Self { breaker, classify, respond, may_probe } = self.clone();
         BreakerService::new(inner, breaker, classify, respond, may_probe)
+    }
+}
+
+impl<C, R, P> fmt::Debug for BreakerLayer<C, R, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { breaker, classify: _, respond: _, may_probe: _ } = self;
+        f.debug_struct("BreakerLayer")
+            .field("breaker", breaker)
+            .field("classify", &type_name::<C>())
+            .field("respond", &type_name::<R>())
+            .field("may_probe", &type_name::<P>())
+            .finish()
     }
 }
