@@ -92,7 +92,7 @@ fn problem(rejected: &Rejected) -> String {
         r#"{{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"{}","reason":"{}","retryAfterMs":{},"level":{}"#,
         rejected.reason(),
         rejected.reason().name(),
-        rejected.retry_after().as_millis(),
+        rejected.retry_after().as_nanos().div_ceil(1_000_000),
         rejected.level(),
     );
     if let Some(trip) = rejected.trip() {
@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn the_body_is_json_and_says_why() {
-        let breaker = Breaker::new();
+        let delay = std::time::Duration::from_nanos(1_000_000_001);
+        let breaker = Breaker::builder().delay(delay).jitter(0.0).clock(crate::clock::Manual::new()).build().unwrap();
         for _ in 0..3 {
             breaker.try_acquire().unwrap().failure();
         }
@@ -157,6 +158,7 @@ mod tests {
         assert_eq!(body["trip"]["rule"], "failure_window");
         assert_eq!(body["trip"]["failures"], 3);
         assert_eq!(body["level"], 1);
+        assert_eq!(body["retryAfterMs"], 1001, "rounded up: who comes at the millisecond before is refused again");
         let length: usize = response.headers()[CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
         assert_eq!(length, response.body().len());
     }
