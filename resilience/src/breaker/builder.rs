@@ -60,9 +60,12 @@ impl Builder {
         self
     }
 
-    /// A success leaves the failures in the window to age. Default: it clears those recorded before its call was admitted.
+    /// A success leaves the failures in the window to age, if there is a window. Default: it clears those recorded before
+    /// its call was admitted.
     pub fn keep_on_success(mut self) -> Self {
-        self.policy.window.get_or_insert_default().on_success = OnSuccess::Keep;
+        if let Some(window) = &mut self.policy.window {
+            window.on_success = OnSuccess::Keep;
+        }
         self
     }
 
@@ -285,5 +288,19 @@ impl fmt::Debug for Builder {
             .field("counts_successes", counts_successes)
             .field("restored", restored)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Breaker, Policy};
+
+    #[test]
+    fn keeping_failures_on_success_brings_no_window_back() {
+        let window = |policy: Policy| policy.window;
+        let builder = Breaker::builder().without_failure_window().keep_on_success();
+        assert_eq!(builder.build().unwrap().policy().window, None);
+        let kept = Breaker::builder().keep_on_success().failures(5).within(std::time::Duration::from_secs(9));
+        assert_eq!(window(kept.build().unwrap().policy()).unwrap().on_success, crate::policy::OnSuccess::Keep);
     }
 }
