@@ -178,8 +178,9 @@ fn locks_come_through_the_one_door_that_the_model_checker_stands_behind() {
 }
 
 #[test]
-fn the_library_starts_no_task_and_no_thread() {
-    for (file, line) in code() {
+fn the_library_starts_no_task_and_no_thread_but_the_one_that_is_asked_for() {
+    // `observe::Background` is that thread: for observers that block, made by who wants it.
+    for (file, line) in code().into_iter().filter(|(file, _)| !file.ends_with("observe/background.rs")) {
         let starts = ["spawn(", "spawn_blocking(", "spawn_local("].into_iter().any(|start| line.contains(start));
         assert!(!starts, "{}: {line}", file.display());
     }
