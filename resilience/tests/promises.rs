@@ -99,6 +99,29 @@ fn what_users_of_http_hold_crosses_threads_and_needs_no_pinning() {
     crosses_threads::<Watch>();
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn no_call_counts_a_reference_for_its_classifier_whatever_its_settings() {
+    use resilience::Verdict;
+    use resilience::classify::{ClassifyExt, HttpStatus};
+
+    fn is_copied<T: Copy>(_: T) {}
+    is_copied(HttpStatus::failures([502, 503, 504]).trust_refusals_of(["edge"]).judged_at_end());
+    is_copied(ErrorsFail.map_verdict(|verdict: Verdict| verdict));
+    assert_eq!(size_of_val(&HttpStatus::failures([503])), size_of::<usize>());
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn settings_of_classifiers_that_are_made_again_and_again_are_kept_once() {
+    use resilience::classify::HttpStatus;
+
+    let made = || HttpStatus::failures([502, 503]).judged_at_end();
+    made();
+    let again = measure(|| (0..100).for_each(|_| drop(black_box(made()))));
+    assert_eq!(again.bytes_current, 0);
+}
+
 #[test]
 fn handles_and_refusals_are_a_word_or_two() {
     assert_eq!(size_of::<Breaker>(), 8);

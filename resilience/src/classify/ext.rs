@@ -4,6 +4,7 @@ use super::{Classify, error};
 use crate::{Hint, Verdict};
 use std::error::Error;
 use std::marker::PhantomData;
+#[cfg(feature = "http")]
 use std::sync::Arc;
 use std::{any, fmt};
 
@@ -35,6 +36,8 @@ use crate::hint::Quota;
 pub trait ClassifyExt: Sized {
     /// Passes every verdict through `map`, also that of the end of a body.
     ///
+    /// The closure is cloned with the classifier, for each call; one that holds much is better given an `Arc` of it.
+    ///
     /// ```
     /// use resilience::Verdict;
     /// use resilience::classify::{Classify, ClassifyExt, ErrorsFail};
@@ -47,9 +50,9 @@ pub trait ClassifyExt: Sized {
     /// ```
     fn map_verdict<F>(self, map: F) -> MapVerdict<Self, F>
     where
-        F: Fn(Verdict) -> Verdict + Send + Sync + 'static,
+        F: Fn(Verdict) -> Verdict + Clone + Send + Sync + 'static,
     {
-        MapVerdict { inner: self, map: Arc::new(map) }
+        MapVerdict { inner: self, map }
     }
 
     /// Also a failure is what `condition`, an `Fn(Result<&Res, &E>) -> bool`, holds for. A wait that the verdict brought
@@ -120,9 +123,10 @@ pub trait ClassifyExt: Sized {
 impl<C> ClassifyExt for C {}
 
 /// Made by [`ClassifyExt::map_verdict`].
+#[derive(Clone, Copy)]
 pub struct MapVerdict<C, F> {
     inner: C,
-    map: Arc<F>,
+    map: F,
 }
 
 /// Made by [`ClassifyExt::or_failure_if`].
@@ -156,7 +160,7 @@ pub struct IgnoreRefusals<C> {
 impl<Res, E, C, F> Classify<Res, E> for MapVerdict<C, F>
 where
     C: Classify<Res, E>,
-    F: Fn(Verdict) -> Verdict + Send + Sync + 'static,
+    F: Fn(Verdict) -> Verdict + Clone + Send + Sync + 'static,
 {
     #[inline]
     fn classify(&self, outcome: Result<&Res, &E>) -> Verdict {
@@ -175,7 +179,7 @@ where
         if matches!(self.inner.classify(Ok(response)), Verdict::Failure(_)) {
             return None;
         }
-        self.inner.at_end(response).map(|at_end| at_end.map(self.map.clone()))
+        self.inner.at_end(response).map(|at_end| at_end.map(Arc::new(self.map.clone())))
     }
 }
 
@@ -286,12 +290,6 @@ fn failure(verdict: Verdict) -> Verdict {
 }
 
 // === impl Clone and Debug, without asking either of the closures ===
-
-impl<C: Clone, F> Clone for MapVerdict<C, F> {
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), map: Arc::clone(&self.map) }
-    }
-}
 
 impl<C: Clone, T> Clone for IgnoreError<C, T> {
     fn clone(&self) -> Self {

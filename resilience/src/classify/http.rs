@@ -5,7 +5,7 @@ use super::{AtEnd, Classify, proxy_status};
 use crate::hint::{self, Quota};
 use crate::{Hint, Verdict};
 use http::{HeaderMap, Response, StatusCode};
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 /// Judges HTTP answers by their status.
 ///
@@ -20,7 +20,7 @@ use std::sync::Arc;
 ///
 /// Where the upstream is known better, name the statuses that it fails with: [`failures`](Self::failures).
 ///
-/// The preset takes no space; the other forms take one pointer and are cheap to clone.
+/// The preset takes no space, the other forms one pointer; both are copied, and no call counts a reference.
 ///
 /// ```
 /// use http::{Response, StatusCode, header::RETRY_AFTER};
@@ -62,10 +62,14 @@ pub struct Preset;
 ///
 /// let classifier: HttpStatus<Custom> = HttpStatus::new().into();
 /// ```
-#[derive(Clone, Debug)]
-pub struct Custom(Arc<Settings>);
+///
+/// Settings are kept for as long as the process runs, each different one once: a classifier is copied for every call, and
+/// a reference count would be a write that all threads share. So build classifiers from what the program knows, not from
+/// what its callers send.
+#[derive(Clone, Copy, Debug)]
+pub struct Custom(&'static Settings);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Settings {
     /// The statuses that fail; those of the preset where there are none.
     failures: Option<Statuses>,
@@ -166,9 +170,9 @@ where
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> HttpStatus<Custom> {
-        let mut custom = HttpStatus::<Custom>::from(self);
-        change(Arc::make_mut(&mut custom.settings.0));
-        custom
+        let mut settings = HttpStatus::<Custom>::from(self).settings.0.clone();
+        change(&mut settings);
+        settings.into()
     }
 }
 
@@ -180,7 +184,7 @@ impl From<HttpStatus> for HttpStatus<Custom> {
 
 impl From<Settings> for HttpStatus<Custom> {
     fn from(settings: Settings) -> Self {
-        Self { settings: Custom(Arc::new(settings)) }
+        Self { settings: Custom(settings.kept()) }
     }
 }
 
@@ -229,6 +233,24 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
 // === impl Settings ===
 
 impl Settings {
+    /// These settings, for good: those that were kept before, if they are the same.
+    fn kept(self) -> &'static Self {
+        /// A list that only grows.
+        struct Kept {
+            settings: Settings,
+            next: OnceLock<&'static Kept>,
+        }
+        static FIRST: OnceLock<&'static Kept> = OnceLock::new();
+        let mut link = &FIRST;
+        loop {
+            let kept = link.get_or_init(|| Box::leak(Box::new(Kept { settings: self.clone(), next: OnceLock::new() })));
+            if kept.settings == self {
+                return &kept.settings;
+            }
+            link = &kept.next;
+        }
+    }
+
     #[inline]
     fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
         let healthy = match &self.failures {

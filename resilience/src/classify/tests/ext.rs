@@ -3,6 +3,7 @@ use crate::classify::{Classify, ClassifyExt, ErrorsFail};
 use crate::{Hint, Verdict};
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 const WAIT: Duration = Duration::from_secs(9);
@@ -67,13 +68,10 @@ fn verdicts_are_mapped_one_after_the_other() {
 }
 
 #[test]
-fn a_clone_judges_the_same_and_asks_no_clone_of_the_closure() {
-    struct NotClone;
-    let held = NotClone;
-    let classifier = ErrorsFail.ignore_error::<fmt::Error>().ignore_refusals().map_verdict(move |_| {
-        let NotClone = &held;
-        Verdict::Reachable
-    });
+fn a_clone_judges_the_same_and_what_a_closure_cannot_clone_it_shares() {
+    struct NotClone(Verdict);
+    let held = Arc::new(NotClone(Verdict::Reachable));
+    let classifier = ErrorsFail.ignore_error::<fmt::Error>().ignore_refusals().map_verdict(move |_| held.0);
     let clone = classifier.clone();
     assert_eq!(err(&classifier, &fmt::Error), Verdict::Reachable);
     assert_eq!(err(&clone, &fmt::Error), Verdict::Reachable);
