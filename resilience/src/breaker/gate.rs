@@ -25,7 +25,7 @@ impl Slot {
         let gate = self.gate();
         match word::tag(gate) {
             _ if word::admits_all(gate) => false,
-            OPEN if self.stays_open(gate).is_some() => true,
+            OPEN if well_before(self.until()).is_some() && self.gate() == gate => true,
             _ => self.would_refuse_now(),
         }
     }
@@ -75,15 +75,6 @@ impl Slot {
         })
     }
 
-    /// The present instant by the cheap clock, if the deadline lies further ahead than that clock can be wrong.
-    #[inline]
-    fn stays_open(&self, gate: u64) -> Option<Instant> {
-        let until = self.until();
-        let now = clock::coarse();
-        // What was read belongs together if the gate still says the same.
-        (self.gate() == gate && now.plus(clock::COARSE_SLACK) < until).then_some(now)
-    }
-
     /// A refusal without the lock, where the gate says open.
     #[inline(never)]
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
@@ -91,7 +82,7 @@ impl Slot {
             return None;
         }
         let told = self.told();
-        let now = self.stays_open(gate)?;
+        let now = well_before(told.until).filter(|_| self.still_tells(gate, told.edition))?;
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
         let now = if told.is_fresh(now) { clock::exact() } else { now };
         Some(told.reject(self, now))
@@ -274,6 +265,13 @@ impl Slot {
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
+}
+
+/// The present instant by the cheap clock, if the deadline lies further ahead than that clock can be wrong.
+#[inline]
+fn well_before(deadline: Instant) -> Option<Instant> {
+    let now = clock::coarse();
+    (now.plus(clock::COARSE_SLACK) < deadline).then_some(now)
 }
 
 /// What it takes to read a packed ticket.

@@ -180,6 +180,23 @@ fn a_refusal_without_the_lock_is_whole_beside_force_open_and_a_reset() {
 }
 
 #[test]
+fn a_refusal_is_whole_beside_an_operator_who_changes_for_how_long_it_is_forced_open() {
+    check(|| {
+        let breaker = Breaker::builder().delay(2 * SECOND).jitter(0.0).build().unwrap();
+        clock::set(at(SECOND));
+        breaker.force_open();
+        let caller = breaker.clone();
+        let other = thread::spawn(move || {
+            let forced = |wait| (Reason::ForcedOpen, wait, 0, None);
+            assert_whole(&caller.try_acquire().unwrap_err(), &[forced(2 * SECOND), forced(100 * SECOND)]);
+        });
+        // The gate says the same before and after.
+        breaker.force_open_for(100 * SECOND);
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn a_refusal_that_is_asked_late_tells_of_its_own_trip_or_of_none() {
     check(|| {
         let breaker = Breaker::builder().failures(2).within(SECOND).delay(2 * SECOND).jitter(0.0).build().unwrap();

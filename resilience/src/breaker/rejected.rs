@@ -1,5 +1,5 @@
 use super::setup::UNNAMED;
-use super::slot::{Cell, Slot};
+use super::slot::Slot;
 use crate::clock::{COARSE_SLACK, Instant};
 use crate::machine::{Reason, Rule, Trip};
 use std::fmt;
@@ -31,15 +31,19 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub struct Rejected {
     slot: &'static Slot,
-    /// The reason (4 bits), the edition of what is told (8 bits), the unit of the wait (1 bit), the wait (51 bits).
+    /// The reason (4 bits), the edition of what is told (8 bits) and by which owner of the slot (6 bits), the unit of the
+    /// wait (1 bit), the wait (45 bits).
     packed: u64,
 }
 
 const EDITION_AT: u32 = 4;
-const COARSE: u64 = 1 << 12;
-const WAIT_AT: u32 = 13;
-/// Waits of more than 26 days are kept in units of 2^13 ns, rounded up.
-const COARSE_SHIFT: u32 = 13;
+const EDITION_BITS: u32 = 8;
+const OWNER_AT: u32 = EDITION_AT + EDITION_BITS;
+const OWNER_BITS: u32 = 6;
+const COARSE: u64 = 1 << (OWNER_AT + OWNER_BITS);
+const WAIT_AT: u32 = OWNER_AT + OWNER_BITS + 1;
+/// Waits of more than 9 hours are kept in units of 2^19 ns, rounded up.
+const COARSE_SHIFT: u32 = WAIT_AT;
 
 /// Why the breaker is not closed, as a refusal or a snapshot tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +65,19 @@ pub struct TripSummary {
 
 impl Rejected {
     #[inline]
-    pub(super) fn new(slot: &'static Slot, reason: Reason, wait: u64, edition: u32) -> Self {
+    pub(super) fn new(slot: &'static Slot, reason: Reason, wait: u64, edition: Edition) -> Self {
         let (unit, wait) = if wait >> (64 - WAIT_AT) == 0 {
             (0, wait)
         } else {
             (COARSE, (wait >> COARSE_SHIFT).saturating_add(1).min(u64::MAX >> WAIT_AT))
         };
-        let packed = u64::from(reason.code()) | u64::from(edition & 0xff) << EDITION_AT | unit | wait << WAIT_AT;
+        let packed = u64::from(reason.code()) | edition.packed() | unit | wait << WAIT_AT;
         Self { slot, packed }
     }
 
     /// How long to wait before coming back. Zero means that the next call may well be admitted.
     ///
-    /// Exact up to 26 days; longer waits are rounded up, by 8 µs at most.
+    /// Exact up to 9 hours; longer waits are rounded up, by a millisecond at most.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
         Duration::from_nanos(self.wait())
@@ -99,23 +103,26 @@ impl Rejected {
 
     /// Asks for what is told of the trip; `None` if the breaker has tripped again since, or is gone. Under the breaker's
     /// lock, where all of it belongs together: whoever asks wants to know, and pays for it.
-    fn ask<R>(&self, ask: impl FnOnce(Told, &Cell, Instant) -> R) -> Option<R> {
-        self.slot.read(|cell, cx| {
+    fn ask<R>(&self, ask: impl FnOnce(Told, Instant) -> R) -> Option<R> {
+        self.slot.read(|_, cx| {
             let told = self.slot.told();
-            let same = u64::from(told.edition & 0xff) == self.packed >> EDITION_AT & 0xff;
-            same.then(|| ask(told, cell, cx.now()))
+            (told.edition.packed() == self.packed & EDITION_MASK).then(|| ask(told, cx.now()))
         })
     }
 
     /// As [`ask`](Self::ask), of refusals that a trip is behind: a quota is used up in good health, too.
     fn ask_of_trip<R>(&self, ask: impl FnOnce(Told, Instant) -> R) -> Option<R> {
-        if self.reason() == Reason::Quota { None } else { self.ask(|told, _, now| ask(told, now)) }
+        if self.reason() == Reason::Quota { None } else { self.ask(ask) }
     }
 
-    /// The name of the breaker that refused.
+    /// The name of the breaker that refused, also after it has tripped again; `resilience` when it is gone.
     #[must_use]
     pub fn breaker(&self) -> Arc<str> {
-        self.ask(|_, cell, _| Arc::clone(&cell.setup.name)).unwrap_or_else(|| Arc::from(UNNAMED))
+        let name = self.slot.read(|cell, _| {
+            let same = self.slot.told().edition.packed() & OWNER_MASK == self.packed & OWNER_MASK;
+            same.then(|| Arc::clone(&cell.setup.name))
+        });
+        name.unwrap_or_else(|| Arc::from(UNNAMED))
     }
 
     /// Trips not yet forgiven, this one included; at most 2047 are told. 0 where the quota is used up: no trip is the
@@ -183,6 +190,36 @@ impl fmt::Display for Rejected {
 
 impl std::error::Error for Rejected {}
 
+/// Which trip, of which of the owners that a slot had: what tells whether that which is told is still the same.
+///
+/// A refusal keeps 8 bits of the one and 6 of the other, so one that is asked exactly 256 trips later, or 64 owners, may
+/// take another's for its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Edition(pub(super) u32);
+
+const EDITION_MASK: u64 = ((1 << (EDITION_BITS + OWNER_BITS)) - 1) << EDITION_AT;
+const OWNER_MASK: u64 = ((1 << OWNER_BITS) - 1) << OWNER_AT;
+
+impl Edition {
+    /// The trips are counted in the lower half, the owners in the upper one. Both wrap.
+    const HALF: u32 = 1 << 16;
+
+    pub(super) const fn next(self) -> Self {
+        Self((self.0 / Self::HALF * Self::HALF) | (self.0.wrapping_add(1) % Self::HALF))
+    }
+
+    pub(super) const fn next_owner(self) -> Self {
+        Self(self.0.wrapping_add(Self::HALF))
+    }
+
+    /// Where a refusal keeps it.
+    #[inline]
+    fn packed(self) -> u64 {
+        let (edition, owner) = (u64::from(self.0 % Self::HALF), u64::from(self.0 / Self::HALF));
+        (edition << EDITION_AT & EDITION_MASK & !OWNER_MASK) | (owner << OWNER_AT & OWNER_MASK)
+    }
+}
+
 const RULE_BITS: u32 = 4;
 const HINTED_AT: u32 = 4;
 const LEVEL_AT: u32 = 5;
@@ -214,15 +251,15 @@ pub(super) struct Told {
     pub(super) failed_at: u64,
     pub(super) packed: u64,
     /// Counts what was told before.
-    pub(super) edition: u32,
+    pub(super) edition: Edition,
 }
 
 impl Told {
     pub(super) fn forced(at: Instant, until: Option<Instant>, wait: u64, level: u32) -> Self {
         let packed = u64::from(FORCED) | saturated(level, LEVEL_BITS) << LEVEL_AT;
         match until {
-            Some(until) => Self { until, failed_at: u64::from(millis(at)), packed, edition: 0 },
-            None => Self { until: Instant::FAR_FUTURE, failed_at: wait, packed, edition: 0 },
+            Some(until) => Self { until, failed_at: u64::from(millis(at)), packed, edition: Edition(0) },
+            None => Self { until: Instant::FAR_FUTURE, failed_at: wait, packed, edition: Edition(0) },
         }
     }
 
@@ -235,7 +272,7 @@ impl Told {
                 | saturated(trip.level, LEVEL_BITS) << LEVEL_AT
                 | saturated(trip.failures, COUNT_BITS) << FAILURES_AT
                 | saturated(trip.calls, COUNT_BITS) << CALLS_AT,
-            edition: 0,
+            edition: Edition(0),
         }
     }
 
@@ -275,12 +312,16 @@ mod tests {
     #[test]
     fn a_wait_of_any_length_is_told_and_never_shorter_than_it_is() {
         let breaker = Breaker::new();
-        for wait in [0, 1, 999_999_999, 1 << 50, (1 << 51) - 1, 1 << 51, (1 << 51) + 1, u64::MAX - 1, u64::MAX] {
+        for wait in [0, 1, 999_999_999, 1 << 44, (1 << 45) - 1, 1 << 45, (1 << 45) + 1, 1 << 62, u64::MAX - 1, u64::MAX]
+        {
             for reason in [Reason::Open, Reason::Quota] {
-                let rejected = Rejected::new(breaker.slot(), reason, wait, 0xabc);
+                let rejected = Rejected::new(breaker.slot(), reason, wait, Edition(0x0aff_ffff));
                 let told = crate::clock::nanos(rejected.retry_after());
                 assert_eq!(rejected.reason(), reason);
-                assert!(told >= wait.min(u64::MAX - 8191) && told - wait.min(told) <= 8192, "{wait} is told as {told}");
+                assert!(
+                    told >= wait.min(u64::MAX >> 19 << 19) && told - wait.min(told) <= 1 << 19,
+                    "{wait} is told as {told}"
+                );
             }
         }
     }
@@ -288,7 +329,7 @@ mod tests {
     #[test]
     fn retry_after_is_rounded_up_and_at_least_a_second() {
         let breaker = Breaker::new();
-        let seconds = |wait| Rejected::new(breaker.slot(), Reason::Open, wait, 0).retry_after_secs();
+        let seconds = |wait| Rejected::new(breaker.slot(), Reason::Open, wait, Edition(0)).retry_after_secs();
         assert_eq!([0, 1, 1_000_000_000, 1_000_000_001].map(seconds), [1, 1, 1, 2]);
     }
 
@@ -303,8 +344,17 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_does_not_tell_of_a_later_trip() {
-        let breaker = Breaker::new();
+    fn an_edition_counts_trips_and_owners_apart() {
+        let first = Edition(0xffff_ffff);
+        assert_eq!((first.next(), first.next_owner()), (Edition(0xffff_0000), Edition(0xffff)));
+        assert_ne!(first.packed(), first.next().packed());
+        assert_eq!(first.packed() & OWNER_MASK, first.next().packed() & OWNER_MASK);
+        assert_ne!(first.packed() & OWNER_MASK, first.next_owner().packed() & OWNER_MASK);
+    }
+
+    #[test]
+    fn a_refusal_does_not_tell_of_a_later_trip_but_still_who_refused() {
+        let breaker = Breaker::builder().name("orders").build().unwrap();
         let trip = || (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
         trip();
         let rejected = breaker.try_acquire().unwrap_err();
@@ -317,6 +367,10 @@ mod tests {
             .record(crate::Verdict::Failure(Some(crate::Hint::after(Duration::from_secs(9)))));
         assert_eq!(rejected.trip(), None);
         assert_eq!(rejected.reason(), Reason::Open);
-        assert!(breaker.try_acquire().unwrap_err().trip().unwrap().hinted);
+        assert_eq!(rejected.breaker().as_ref(), "orders");
+        let later = breaker.try_acquire().unwrap_err();
+        assert!(later.trip().unwrap().hinted);
+        drop(breaker);
+        assert_eq!((later.trip(), later.breaker().as_ref()), (None, UNNAMED));
     }
 }

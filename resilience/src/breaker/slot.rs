@@ -8,7 +8,7 @@
 //!
 //! [`Breaker`](super::Breaker)s own a slot by a count; permits and futures do not.
 
-use super::rejected::Told;
+use super::rejected::{Edition, Told};
 use super::setup::Setup;
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
@@ -41,7 +41,7 @@ pub(crate) struct Slot {
     /// Rule, level and counts: see `Rejected`.
     told: AtomicU64,
     owners: AtomicU32,
-    /// How often what refusals tell has been replaced. Wraps.
+    /// How often what refusals tell has been replaced, and the slot's owner: see [`Edition`].
     edition: AtomicU32,
     /// Counts the calls, where a rule wants that. It stays with the slot for good, as the slot itself stays.
     tally: OnceLock<&'static Tally>,
@@ -104,7 +104,11 @@ impl Slot {
     /// What the last owner's refusals told is no business of the next one's.
     fn forget_told(&self) {
         self.told.store(0, Ordering::Release);
-        self.edition.fetch_add(1, Ordering::Release);
+        self.edition.store(self.edition().next_owner().0, Ordering::Release);
+    }
+
+    fn edition(&self) -> Edition {
+        Edition(self.edition.load(Ordering::Acquire))
     }
 
     pub(super) fn share(&'static self) {
@@ -226,11 +230,15 @@ impl Slot {
         if (told.failed_at, told.packed) != before {
             // Stored with `Release` and loaded with `Acquire`: who sees one of them sees the gate say `LOCKED`, too.
             self.gate.store(word::with_tag(self.gate.load(Ordering::Relaxed), LOCKED), Ordering::Relaxed);
+            self.until.store(told.until.as_nanos(), Ordering::Release);
             self.failed_at.store(told.failed_at, Ordering::Release);
             self.told.store(told.packed, Ordering::Release);
-            self.edition.fetch_add(1, Ordering::Release);
+            // Last: the gate may come to say what it said before (an operator lays the same overlay for another time), and
+            // who finds it the same finds another edition then.
+            self.edition.store(self.edition().next().0, Ordering::Release);
+        } else {
+            self.until.store(told.until.as_nanos(), Ordering::Release);
         }
-        self.until.store(told.until.as_nanos(), Ordering::Release);
     }
 
     #[inline]
@@ -253,14 +261,25 @@ impl Slot {
         Instant::from_nanos(self.until.load(Ordering::Acquire))
     }
 
+    /// What refusals tell. Read without the lock it belongs together if afterwards the gate [still](Self::still_tells) says
+    /// the same and the edition is this one.
     #[inline]
     pub(super) fn told(&self) -> Told {
+        // First, as it is written last.
+        let edition = self.edition();
         Told {
             until: self.until(),
             failed_at: self.failed_at.load(Ordering::Acquire),
             packed: self.told.load(Ordering::Acquire),
-            edition: self.edition.load(Ordering::Acquire),
+            edition,
         }
+    }
+
+    /// Whether what was read in between belongs together.
+    #[inline]
+    pub(super) fn still_tells(&self, gate: u64, edition: Edition) -> bool {
+        // In this order: who sees the gate as it was published last sees the edition of that, too.
+        self.gate() == gate && self.edition() == edition
     }
 }
 

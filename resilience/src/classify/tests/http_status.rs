@@ -118,13 +118,13 @@ fn the_preset_with_settings_of_its_own_judges_as_before() {
 }
 
 #[test]
-fn settings_of_a_clone_leave_the_original_alone() {
+fn settings_of_a_copy_leave_the_original_alone() {
     let original = HttpStatus::failures([500]);
-    let clone = original.clone().judged_at_end();
+    let copy = original.judged_at_end();
     let healthy = response(200, &[]);
     assert!(Classify::<_, ()>::at_end(&original, &healthy).is_none());
-    assert!(Classify::<_, ()>::at_end(&clone, &healthy).is_some());
-    assert_eq!(bare(&clone, 500), Verdict::Failure(None));
+    assert!(Classify::<_, ()>::at_end(&copy, &healthy).is_some());
+    assert_eq!(bare(&copy, 500), Verdict::Failure(None));
 }
 
 #[test]
