@@ -88,9 +88,14 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// How long after their origins the clocks of this module begin, in nanoseconds: a year.
+const PAST: u64 = 365 * 86_400 * 1_000_000_000;
+
 /// A source of monotonic time.
 ///
-/// Implement it to drive a breaker from a simulator or from a runtime's own clock.
+/// Implement it to drive a breaker from a simulator or from a runtime's own clock. The clocks of this module begin a year
+/// after their origin, so that there is a past for what was restored from before a restart; on a clock that begins at its
+/// origin, restored failures are no older than the clock.
 ///
 /// ```
 /// use resilience::clock::{Clock, Instant};
@@ -144,10 +149,10 @@ impl Clock for Monotonic {
 pub struct Manual(Arc<AtomicU64>);
 
 impl Manual {
-    /// A clock that stands still, a day after its origin: so that there is a past to restore.
+    /// A clock that stands still, a year after its origin: see [`Clock`].
     #[must_use]
     pub fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(86_400_000_000_000)))
+        Self(Arc::new(AtomicU64::new(PAST)))
     }
 
     /// Moves the clock forward.
@@ -172,7 +177,7 @@ impl Clock for Manual {
 
 /// The clock of tokio: under `tokio::time::pause` it stands still, and `advance` moves it.
 ///
-/// Time counts from the first reading in the process, so use one runtime's clock for one breaker.
+/// Time counts from when the clock was made, so use one clock for one breaker.
 ///
 /// ```
 /// use std::time::Duration;
@@ -198,7 +203,7 @@ pub struct Tokio {
 
 #[cfg(feature = "tokio")]
 impl Tokio {
-    /// A clock whose origin is now.
+    /// A clock that begins now.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: tokio::time::Instant::now() }
@@ -215,7 +220,7 @@ impl Default for Tokio {
 #[cfg(feature = "tokio")]
 impl Clock for Tokio {
     fn now(&self) -> Instant {
-        Instant(nanos(tokio::time::Instant::now().saturating_duration_since(self.origin)))
+        Instant(PAST).plus(nanos(tokio::time::Instant::now().saturating_duration_since(self.origin)))
     }
 }
 
@@ -245,7 +250,7 @@ pub(crate) const COARSE_SLACK: u64 = 20_000_000;
 // isolation wants the standard library's clock.
 #[cfg(all(feature = "coarse-clock", target_os = "linux", not(miri), not(all(loom, test))))]
 mod source {
-    use super::Instant;
+    use super::{Instant, PAST};
     use rustix::time::{ClockId, clock_gettime};
 
     #[inline]
@@ -253,7 +258,7 @@ mod source {
         let time = clock_gettime(id);
         // Monotonic time is never negative, and 584 years fit.
         #[allow(clippy::cast_sign_loss)]
-        Instant((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
+        Instant((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64).wrapping_add(PAST))
     }
 
     #[inline]
@@ -269,14 +274,14 @@ mod source {
 
 #[cfg(not(any(all(feature = "coarse-clock", target_os = "linux", not(miri)), all(loom, test))))]
 mod source {
-    use super::{Instant, nanos};
+    use super::{Instant, PAST, nanos};
     use std::sync::LazyLock;
 
     static ORIGIN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
 
     pub(crate) fn exact() -> Instant {
         let origin = *ORIGIN;
-        Instant(nanos(std::time::Instant::now().saturating_duration_since(origin)))
+        Instant(PAST).plus(nanos(std::time::Instant::now().saturating_duration_since(origin)))
     }
 
     /// There is no cheaper clock here.

@@ -195,3 +195,23 @@ fn an_observer_may_hold_the_last_handle_and_drop_it() {
     assert!(own.lock().unwrap().is_none());
     assert_eq!(breaker.state(), State::Open);
 }
+
+#[test]
+fn a_breaker_can_be_asked_by_what_it_is_shown_to() {
+    use std::fmt::Write;
+
+    struct Asks<'a>(&'a Breaker, String);
+    impl Write for Asks<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            assert_eq!(self.0.state(), State::Open);
+            assert!(self.0.try_acquire().is_err());
+            self.1.push_str(text);
+            Ok(())
+        }
+    }
+    let (breaker, _) = manual(|builder| builder.name("orders"));
+    trip(&breaker);
+    let mut asks = Asks(&breaker, String::new());
+    write!(asks, "{breaker:?} {:?} {0}", breaker.try_acquire().unwrap_err()).unwrap();
+    assert!(asks.1.contains("orders"));
+}

@@ -1,6 +1,6 @@
 //! What a snapshot tells, and what comes back from it after a restart.
 
-use resilience::clock::Manual;
+use resilience::clock::{Manual, Tokio};
 use resilience::{Breaker, Hint, Overlay, Snapshot, State, Verdict};
 use std::time::{Duration, SystemTime};
 use support::fixture::{fail, half_open, manual, ms, secs, succeed, trip, wait};
@@ -246,4 +246,22 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
     for garbage in ["{}", "null", "[]", "\"open\"", r#"{"state":"ajar"}"#] {
         assert!(serde_json::from_str::<Snapshot>(garbage).is_err());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn restored_failures_are_as_old_as_they_are_on_a_clock_that_is_younger() {
+    let (breaker, clock) = manual(|builder| builder);
+    fail(&breaker, 2);
+    clock.advance(secs(25));
+    let snapshot = saved(&breaker.snapshot());
+    for younger in [true, false] {
+        let builder = Breaker::builder().restore(snapshot.clone());
+        let restored = if younger { builder.clock(Tokio::new()) } else { builder }.build().unwrap();
+        let ages = restored.snapshot().failures;
+        assert!(ages.len() == 2 && ages.iter().all(|age| *age >= secs(25)), "{ages:?}");
+    }
+    let restored = Breaker::builder().restore(snapshot).clock(Tokio::new()).build().unwrap();
+    tokio::time::advance(secs(6)).await;
+    fail(&restored, 1);
+    assert_eq!(restored.state(), State::Closed, "the two have left the window");
 }

@@ -338,14 +338,13 @@ impl Drop for Breaker {
 impl fmt::Debug for Breaker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { slot } = self;
-        slot.read(|cell, cx| {
-            let view = cell.machine.view(cx);
-            f.debug_struct("Breaker")
-                .field("name", &cell.setup.name)
-                .field("phase", &view.phase)
-                .field("overlay", &view.overlay)
-                .field("level", &view.level)
-                .finish_non_exhaustive()
-        })
+        // Written after the lock is released: where it is written to is the user's, and may ask the breaker.
+        let (name, view) = slot.read(|cell, cx| (Arc::clone(&cell.setup.name), cell.machine.view(cx)));
+        f.debug_struct("Breaker")
+            .field("name", &name)
+            .field("phase", &view.phase)
+            .field("overlay", &view.overlay)
+            .field("level", &view.level)
+            .finish_non_exhaustive()
     }
 }

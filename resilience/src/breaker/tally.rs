@@ -344,6 +344,21 @@ mod tests {
     }
 
     #[test]
+    fn a_failure_that_was_counted_just_after_the_trip_is_forgotten_when_it_closes() {
+        let clock = crate::clock::Manual::new();
+        let builder = crate::Breaker::builder().failure_rate(0.5).over(Duration::from_secs(60)).min_calls(1);
+        let breaker = builder.stages(1).jitter(0.0).clock(clock.clone()).build().unwrap();
+        breaker.try_acquire().unwrap().failure();
+        let tally = breaker.slot().tally().unwrap();
+        // Its thread had looked at the gate before.
+        tally.count(Verdict::Failure(None), None, |_| crate::clock::Clock::now(&clock));
+        clock.advance(Duration::from_secs(1));
+        breaker.try_acquire().unwrap().success();
+        assert_eq!(breaker.state(), crate::State::Closed);
+        assert_eq!(tally.totals(crate::clock::Clock::now(&clock)), Totals::default());
+    }
+
+    #[test]
     fn a_call_that_a_lagging_clock_counts_in_the_part_before_is_not_lost() {
         let tally = tally(Duration::from_secs(64));
         let seen = |at: u64| tally.totals(Instant::from_nanos(at)).rate_calls;

@@ -5,7 +5,7 @@
 //! [`ClassifyExt::ignore_refusals`](super::ClassifyExt::ignore_refusals) make classifiers of them.
 
 use super::Classify;
-use crate::Verdict;
+use crate::{Verdict, respond};
 use std::error::Error;
 use std::io;
 
@@ -56,7 +56,8 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     }
 }
 
-/// The first `T` in the chain, the error itself included.
+/// The first `T` in the chain, the error itself included, and one that a layer of this crate passed on as
+/// [`respond::Error::Inner`](crate::respond::Error::Inner).
 ///
 /// ```
 /// use resilience::classify::error::find;
@@ -68,7 +69,15 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 /// ```
 #[must_use]
 pub fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    chain(error).find_map(|cause| cause.downcast_ref())
+    chain(error).find_map(|cause| {
+        let inner = || passed_on(cause).or_else(|| passed_on(passed_on::<respond::Error<T>>(cause)?));
+        cause.downcast_ref().or_else(inner)
+    })
+}
+
+/// What a layer passed on. It shows as the error that it holds, and names only what caused that.
+fn passed_on<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    error.downcast_ref::<respond::Error<T>>().and_then(respond::Error::inner)
 }
 
 /// Whether the error is a `T`, or was caused by one.

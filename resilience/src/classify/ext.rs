@@ -167,6 +167,11 @@ where
         (self.map)(self.inner.classify(outcome))
     }
 
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        self.inner.forbids_retry(outcome)
+    }
+
     #[cfg(feature = "http")]
     #[inline]
     fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
@@ -194,6 +199,11 @@ where
         if (self.condition)(outcome) { failure(verdict) } else { verdict }
     }
 
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        self.inner.forbids_retry(outcome)
+    }
+
     #[cfg(feature = "http")]
     #[inline]
     fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
@@ -214,6 +224,11 @@ where
     #[inline]
     fn classify(&self, outcome: Result<&Res, &E>) -> Verdict {
         if (self.condition)(outcome) { Verdict::Ignore } else { self.inner.classify(outcome) }
+    }
+
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        self.inner.forbids_retry(outcome)
     }
 
     #[cfg(feature = "http")]
@@ -242,6 +257,11 @@ where
         }
     }
 
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        self.inner.forbids_retry(outcome)
+    }
+
     #[cfg(feature = "http")]
     #[inline]
     fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
@@ -265,6 +285,11 @@ where
             Err(error) if error::is_refusal(error) => Verdict::Ignore,
             _ => self.inner.classify(outcome),
         }
+    }
+
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        self.inner.forbids_retry(outcome)
     }
 
     #[cfg(feature = "http")]

@@ -143,6 +143,10 @@ impl<B, E> Classify<Response<B>, E> for GrpcStatus {
         }
     }
 
+    fn forbids_retry(&self, outcome: Result<&Response<B>, &E>) -> bool {
+        outcome.is_ok_and(|response| hint::grpc_forbids_retry(response.headers()))
+    }
+
     fn at_end(&self, response: &Response<B>) -> Option<AtEnd> {
         if response.status() != StatusCode::OK || status_in(response.headers()).is_some() {
             return None;

@@ -125,6 +125,26 @@ pub trait Classify<Res, E> {
         None
     }
 
+    /// Whether the server asks not to be tried again, whatever the breaker makes of its answer.
+    ///
+    /// Asked by the retry policy, of answers that it would repeat. Without an implementation nobody does;
+    /// [`GrpcStatus`] reads `grpc-retry-pushback-ms`.
+    ///
+    /// ```
+    /// use http::Response;
+    /// use resilience::classify::{Classify, GrpcStatus};
+    ///
+    /// let head = Response::builder().header("grpc-status", "14").header("grpc-retry-pushback-ms", "-1");
+    /// let response = head.body(()).unwrap();
+    /// let outcome: Result<_, &()> = Ok(&response);
+    /// assert!(GrpcStatus::new().forbids_retry(outcome));
+    /// ```
+    #[inline]
+    fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+        let _ = outcome;
+        false
+    }
+
     /// What the outcome tells of the upstream's own count of calls.
     ///
     /// Asked after the call, only where the breaker has a quota: see

@@ -38,7 +38,7 @@ pub(crate) mod structured;
 #[cfg(test)]
 mod tests;
 
-pub use pushback::grpc_pushback;
+pub use pushback::{grpc_forbids_retry, grpc_pushback};
 pub use rate_limit::{Quota, rate_limit};
 pub use retry_after::retry_after;
 

@@ -32,6 +32,26 @@ pub fn grpc_pushback(metadata: &HeaderMap) -> Option<Duration> {
     metadata.get_all(&PUSHBACK).into_iter().filter_map(one).max()
 }
 
+/// Whether `grpc-retry-pushback-ms` asks not to try again: it does by a negative value, and by one that is malformed.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue};
+/// use resilience::hint::grpc_forbids_retry;
+///
+/// let asks = |value| {
+///     let mut trailers = HeaderMap::new();
+///     trailers.insert("grpc-retry-pushback-ms", HeaderValue::from_static(value));
+///     grpc_forbids_retry(&trailers)
+/// };
+/// assert!(asks("-1") && asks("soon"));
+/// assert!(!asks("0") && !asks("1500"));
+/// assert!(!grpc_forbids_retry(&HeaderMap::new()));
+/// ```
+#[must_use]
+pub fn grpc_forbids_retry(metadata: &HeaderMap) -> bool {
+    metadata.get_all(&PUSHBACK).into_iter().any(|value| seconds::trim(value.as_bytes()) != b"0" && one(value).is_none())
+}
+
 fn one(value: &HeaderValue) -> Option<Duration> {
     let text = seconds::trim(value.as_bytes());
     if text.first()? == &b'0' {

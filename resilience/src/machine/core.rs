@@ -205,6 +205,9 @@ impl Machine {
 
     fn close(&mut self, cx: &Context<'_>, at: Instant, fx: &mut Vec<Event>) {
         self.epoch += 1;
+        // The log is empty since the trip. What is counted outside is counted without a lock, so a call that was about to
+        // be counted when it tripped may have been so after it.
+        self.forget_failures();
         let rest = self.rest_mut();
         rest.state = State::Closed;
         rest.since = at;

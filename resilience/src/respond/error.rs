@@ -36,6 +36,15 @@ impl<E> Error<E> {
 
     /// The inner service's error, if it is one.
     #[must_use]
+    pub const fn inner(&self) -> Option<&E> {
+        match self {
+            Self::Rejected(_) => None,
+            Self::Inner(error) => Some(error),
+        }
+    }
+
+    /// The inner service's error itself, if it is one.
+    #[must_use]
     pub fn into_inner(self) -> Option<E> {
         match self {
             Self::Rejected(_) => None,

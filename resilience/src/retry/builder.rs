@@ -182,9 +182,11 @@ impl Settings {
     }
 
     /// As long as asked for, but no longer than is allowed; jitter goes on top.
-    pub(super) fn wait(&self, asked: Duration) -> Duration {
+    /// The wait for a moment that is so far away; `None` if that is too far.
+    pub(super) fn wait(&self, asked: Duration) -> Option<Duration> {
+        let asked = Some(nanos(asked)).filter(|asked| *asked <= self.max_wait)?;
         let draw = mix(self.draws.fetch_add(1, Ordering::Relaxed));
-        Duration::from_nanos(jittered(self.jitter, nanos(asked).min(self.max_wait), draw))
+        Some(Duration::from_nanos(jittered(self.jitter, asked, draw)))
     }
 }
 
@@ -224,7 +226,7 @@ mod tests {
         longest.check().unwrap();
         let settings = longest.settings();
         for answers in [0, 1, 2, u32::MAX] {
-            assert_eq!(settings.wait(settings.backoff(answers)), Duration::from_nanos(u64::MAX));
+            assert_eq!(settings.wait(settings.backoff(answers)), Some(Duration::from_nanos(u64::MAX)));
         }
     }
 
@@ -232,7 +234,8 @@ mod tests {
     fn jitter_only_adds_and_differs_from_one_wait_to_the_next() {
         let settings = Builder::new().settings();
         let second = Duration::from_secs(1);
-        let waits: Vec<Duration> = (0..100).map(|_| settings.wait(second)).collect();
+        let waits: Vec<Duration> = (0..100).filter_map(|_| settings.wait(second)).collect();
+        assert_eq!(waits.len(), 100);
         assert!(waits.iter().all(|wait| (second..=second * 3 / 2).contains(wait)));
         assert!(waits.windows(2).any(|pair| pair[0] != pair[1]));
     }

@@ -12,7 +12,9 @@
 //! | ended in any other way | is not | |
 //!
 //! - **Waits** are no longer than `max_wait`, and jitter goes on top, always upward: nobody comes back before the moment
-//!   that was named, and not all at that moment.
+//!   that was named, and not all at that moment. A moment further away than that is not waited for: the answer, or the
+//!   refusal, is handed on at once.
+//! - **A server that asks not to be tried again** (a negative `grpc-retry-pushback-ms`, gRPC proposal A6) is not.
 //! - **The time limit** counts from the original request. A wait that would end beyond it is not begun; the answer, or the
 //!   refusal, is handed on at once. An attempt that is out is not cut: put a timeout inside the breaker for that.
 //! - **The budget** bounds what retries add to the load, which attempts alone do not: an upstream that fails everybody

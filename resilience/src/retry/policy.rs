@@ -111,7 +111,7 @@ impl<Q, C, F> RetryPolicy<Q, C, F> {
                     Verdict::Success | Verdict::Reachable | Verdict::Ignore => return None,
                 };
                 self.answers = self.answers.saturating_add(1);
-                if self.answers >= self.settings.attempts {
+                if self.answers >= self.settings.attempts || self.classify.forbids_retry(outcome) {
                     return None;
                 }
                 hint.unwrap_or_default().max(self.settings.backoff(self.answers))
@@ -119,10 +119,11 @@ impl<Q, C, F> RetryPolicy<Q, C, F> {
         };
         // Whoever cannot be answered in time is told so now.
         let left = self.settings.time_limit.checked_sub(self.began?.elapsed())?;
-        if asked > left || (refusal.is_none() && !self.settings.budget.withdraw()) {
+        let wait = self.settings.wait(asked).filter(|_| asked <= left)?;
+        if refusal.is_none() && !self.settings.budget.withdraw() {
             return None;
         }
-        Some(self.settings.wait(asked).min(left))
+        Some(wait.min(left))
     }
 }
 

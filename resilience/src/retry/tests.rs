@@ -86,10 +86,23 @@ async fn failures_are_repeated_with_growing_waits_as_often_as_allowed() {
 
 #[tokio::test(start_paused = true)]
 async fn no_wait_is_longer_than_the_longest() {
-    let upstream = Upstream::saying([DOWN, DOWN, DOWN, hint(20)]);
+    let upstream = Upstream::saying([DOWN, DOWN, DOWN, DOWN]);
     let settings = builder().attempts(9).max_wait(Duration::from_millis(150));
     assert_eq!(send(settings, &breaker(), &upstream).await, Ok("well"));
     assert_eq!(upstream.waits(), [100, 150, 150, 150]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_comes_back_before_a_moment_that_is_further_away_than_the_longest_wait() {
+    let settings = || builder().max_wait(Duration::from_secs(5));
+    let began = Instant::now();
+    let upstream = Upstream::saying([hint(6)]);
+    assert!(matches!(send(settings(), &breaker(), &upstream).await, Err(Error::Inner(_))));
+    let breaker = breaker();
+    breaker.force_open_for(Duration::from_secs(6));
+    let refused = send(settings(), &breaker, &Upstream::default()).await.unwrap_err();
+    assert_eq!(refused.rejected().map(Rejected::retry_after), Some(Duration::from_secs(6)));
+    assert_eq!((upstream.asked(), began.elapsed()), (1, Duration::ZERO));
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,21 +134,6 @@ async fn a_refusal_is_waited_for_and_costs_neither_attempt_nor_budget() {
     assert_eq!(send(settings, &breaker, &upstream).await, Ok("well"));
     assert_eq!(upstream.asked.borrow()[0] - began, Duration::from_secs(5));
     assert_eq!(upstream.waits(), [100]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_that_outlasts_the_longest_wait_is_asked_after_in_between() {
-    let breaker = breaker();
-    breaker.force_open_for(Duration::from_secs(25));
-    let upstream = Upstream::default();
-    let began = Instant::now();
-    let request = send(builder(), &breaker, &upstream);
-    let operator = async {
-        tokio::time::sleep(Duration::from_secs(12)).await;
-        breaker.reset();
-    };
-    assert_eq!(tokio::join!(request, operator).0, Ok("well"));
-    assert_eq!(upstream.asked.borrow()[0] - began, Duration::from_secs(20));
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,4 +256,24 @@ async fn over_http_idempotent_requests_wait_for_the_breaker_and_others_get_the_r
     assert_eq!(status(Request::get("/")).await, (200, true));
     assert_eq!(status(Request::post("/")).await, (503, false));
     assert_eq!(status(Request::post("/").header("idempotency-key", "7")).await, (200, true));
+}
+
+#[cfg(feature = "http")]
+#[tokio::test(start_paused = true)]
+async fn a_grpc_server_that_asks_not_to_be_tried_again_is_not() {
+    use crate::classify::GrpcStatus;
+
+    for (pushback, asked) in [("-1", 1), ("soon", 1), ("2147483648", 1), ("0", 2), ("20", 2)] {
+        let tries = Rc::new(RefCell::new(0));
+        let seen = Rc::clone(&tries);
+        let service = service_fn(move |_: &'static str| {
+            *seen.borrow_mut() += 1;
+            let answer = http::Response::builder().header("grpc-status", "14");
+            ready(answer.header("grpc-retry-pushback-ms", pushback).body(()).map_err(Error::<http::Error>::Inner))
+        });
+        let policy = builder().attempts(2).for_requests(|request: &&'static str| Some(*request)).unwrap();
+        let retry = RetryLayer::new(policy.classify(GrpcStatus::new()));
+        retry.layer(service).oneshot("request").await.unwrap();
+        assert_eq!(*tries.borrow(), asked, "{pushback}");
+    }
 }

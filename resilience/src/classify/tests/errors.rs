@@ -1,7 +1,7 @@
 use super::{err, ok};
-use crate::Verdict;
 use crate::classify::error::{chain, chain_has, find, is_refusal};
-use crate::classify::{ClassifyExt, ErrorsFail};
+use crate::classify::{Classify, ClassifyExt, ErrorsFail};
+use crate::{Verdict, respond};
 use std::error::Error;
 use std::{fmt, io, ptr};
 
@@ -98,4 +98,15 @@ fn errors_that_are_no_refusals_are_left_to_the_classifier() {
     let classifier = ErrorsFail.ignore_refusals();
     assert_eq!(err(&classifier, &Wrap(fmt::Error)), Verdict::Failure(None));
     assert_eq!(ok(&classifier, &1), Verdict::Success);
+}
+
+#[test]
+fn an_error_that_a_layer_passed_on_is_found_within_it_and_within_what_wraps_that() {
+    let inner = || respond::Error::Inner(io::Error::from(io::ErrorKind::TimedOut));
+    assert!(chain_has::<io::Error>(&inner()));
+    assert!(chain_has::<io::Error>(&io::Error::other(inner())));
+    assert!(chain_has::<io::Error>(&respond::Error::Inner(inner())), "of two layers");
+    assert!(!chain_has::<fmt::Error>(&inner()));
+    let outer: Result<&(), _> = Err(&inner());
+    assert_eq!(ErrorsFail.ignore_error::<io::Error>().classify(outer), Verdict::Ignore);
 }
