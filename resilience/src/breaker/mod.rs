@@ -1,6 +1,7 @@
 //! The breaker as a handle that many threads share.
 
 mod builder;
+mod called;
 mod gate;
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -20,6 +21,7 @@ mod weak;
 mod word;
 
 pub use builder::Builder;
+pub use called::{ByResult, Called};
 pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
 pub use snapshot::{QuotaSnapshot, Snapshot, State};

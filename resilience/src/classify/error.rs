@@ -57,7 +57,7 @@ fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
 }
 
 /// The first `T` in the chain, the error itself included, and one that a layer of this crate passed on as
-/// [`respond::Error::Inner`](crate::respond::Error::Inner).
+/// [`respond::Error::Inner`].
 ///
 /// ```
 /// use resilience::classify::error::find;
