@@ -5,6 +5,7 @@
 
 use super::rejected::Rejected;
 use super::setup::Setup;
+use super::since::Since;
 use super::slot::Slot;
 use super::tally::Tally;
 use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
@@ -106,7 +107,7 @@ impl Slot {
     /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
     /// Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
+    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Since) -> bool {
         match verdict {
             Verdict::Success => self.gate() != ticket && self.succeed_unquiet(ticket, since),
             verdict => self.record_unquiet(ticket, verdict, since, true),
@@ -115,7 +116,7 @@ impl Slot {
 
     /// Apart, so that the healthy path has no verdict to lay out.
     #[inline(never)]
-    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) -> bool {
+    fn succeed_unquiet(&self, ticket: u64, since: Since) -> bool {
         // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
         // shares.
         if ticket == self.gate() | GUARDED
@@ -129,7 +130,7 @@ impl Slot {
 
     #[cold]
     #[inline(never)]
-    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Option<Instant>, answered: bool) -> bool {
+    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Since, answered: bool) -> bool {
         let gate = self.gate();
         let (is, same_epoch) = (word::tag(gate), word::epoch(gate) == word::epoch(ticket));
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
@@ -154,12 +155,12 @@ impl Slot {
             let tally = self.tally();
             if let Some(tally) = tally.filter(|_| mine.epoch() == Some(machine.epoch())) {
                 if word::tag(ticket) == PROBE {
-                    slow = tally.is_slow(since, || cx.now());
+                    slow = tally.is_slow(since.get(), || cx.now());
                     if matches!(verdict, Verdict::Success) {
                         tally.count_success();
                     }
                 } else if is == LOCKED {
-                    slow = tally.count(verdict, since, |_| cx.now());
+                    slow = tally.count(verdict, since.get(), |_| cx.now());
                 }
             }
             let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
@@ -207,9 +208,9 @@ impl Slot {
     }
 
     /// Counts a call for the rules that want it; whether it was slow.
-    fn count(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
+    fn count(&self, ticket: u64, verdict: Verdict, since: Since) -> bool {
         self.tally().is_some_and(|tally| {
-            tally.count(verdict, since, |precise| {
+            tally.count(verdict, since.get(), |precise| {
                 if ticket & CUSTOM_CLOCK != 0 || precise { self.now(ticket) } else { clock::coarse() }
             })
         })
@@ -218,12 +219,12 @@ impl Slot {
     /// A call that was dropped before its outcome is judged by its age.
     #[cold]
     #[inline(never)]
-    pub(crate) fn abandon(&self, ticket: u64, since: Option<Instant>) {
+    pub(crate) fn abandon(&self, ticket: u64, since: Since) {
         if matches!(word::tag(ticket), UNTRACKED | word::NONE) {
             return;
         }
         let now = self.now(ticket);
-        let age = since.map_or(0, |since| now.since(since));
+        let age = since.get().map_or(0, |since| now.since(since));
         let limit = self.read(|cell, _| cell.setup.rules.abandon_after);
         let verdict = if age >= limit { Verdict::Failure(None) } else { Verdict::Ignore };
         self.record_unquiet(ticket, verdict, since, false);
@@ -231,13 +232,13 @@ impl Slot {
 
     /// A call that says nothing: it was never made, or nobody knows how it went.
     pub(crate) fn give_back(&self, ticket: u64) {
-        self.record_unquiet(ticket, Verdict::Ignore, None, false);
+        self.record_unquiet(ticket, Verdict::Ignore, Since::NEVER, false);
     }
 
     /// A panic unwinds out of the call.
     #[cold]
     #[inline(never)]
-    pub(crate) fn panicked(&self, ticket: u64, since: Option<Instant>) {
+    pub(crate) fn panicked(&self, ticket: u64, since: Since) {
         self.record_unquiet(ticket, Verdict::Failure(None), since, false);
     }
 

@@ -1,6 +1,6 @@
 use super::{AnyRequest, MayProbe, ResponseFuture};
 use crate::Breaker;
-use crate::breaker::{CallPermit, Seat};
+use crate::breaker::{CallPermit, Seat, Since};
 use crate::classify::{Classify, ErrorsFail};
 use crate::respond::{AsError, Respond};
 use std::fmt;
@@ -96,7 +96,7 @@ impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         let slot = self.0.breaker().slot();
         if let Ok(ticket) = slot.admit(|| true) {
-            slot.panicked(ticket, None);
+            slot.panicked(ticket, Since::NEVER);
         }
     }
 }
