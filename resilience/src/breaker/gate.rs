@@ -3,7 +3,7 @@
 //! The inlined ones are for a breaker in good health: one word is read on the way in, one on the way out, nothing is
 //! written. Everything else goes to a cold function, and most of that behind one short lock.
 
-use super::rejected::Rejected;
+use super::rejected::{Rejected, Told};
 use super::setup::Setup;
 use super::since::Since;
 use super::slot::Slot;
@@ -15,20 +15,23 @@ use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report
 use std::time::Duration;
 
 impl Slot {
-    /// Whether it takes a closer look to tell if calls would be refused.
-    #[inline]
-    pub(crate) fn is_guarded(&self) -> bool {
-        !word::admits_all(self.gate())
-    }
-
     /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    #[inline]
     pub(crate) fn would_refuse(&'static self) -> bool {
         let gate = self.gate();
-        match word::tag(gate) {
-            _ if word::admits_all(gate) => false,
-            OPEN if well_before(self.until()).is_some() && self.gate() == gate => true,
-            _ => self.would_refuse_now(),
+        !word::admits_all(gate) && self.would_refuse_guarded(gate)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn would_refuse_guarded(&'static self, gate: u64) -> bool {
+        if word::tag(gate) == OPEN {
+            let now = clock::coarse();
+            if is_well_before(now, self.until()) && self.gate() == gate {
+                return true;
+            }
         }
+        self.would_refuse_now()
     }
 
     #[inline(never)]
@@ -52,22 +55,17 @@ impl Slot {
         } else if word::admits_all(gate) {
             Ok(gate | GUARDED)
         } else {
-            self.admit_guarded(gate, may_probe)
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        match self.refuse_at_once(gate) {
-            Some(rejected) => Err(rejected),
-            // The user's predicate runs before the lock is taken.
-            None => self.admit_now(gate, may_probe()),
+            match self.refuse_at_once(gate) {
+                Some(rejected) => Err(rejected),
+                // The user's predicate runs before the lock is taken.
+                None => self.admit_now(gate, may_probe()),
+            }
         }
     }
 
     // What follows takes no closure, so that it is compiled once, here, and its parts are inlined.
 
+    #[cold]
     #[inline(never)]
     fn admit_now(&'static self, gate: u64, may_probe: bool) -> Result<u64, Rejected> {
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
@@ -77,24 +75,38 @@ impl Slot {
     }
 
     /// A refusal without the lock, where the gate says open.
+    #[cold]
     #[inline(never)]
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         if word::tag(gate) != OPEN {
             return None;
         }
+        // First of all, so that there is little to keep meanwhile.
+        let now = clock::coarse();
         let told = self.told();
-        let now = well_before(told.until).filter(|_| self.still_tells(gate, told.edition))?;
+        if !is_well_before(now, told.until) || !self.still_tells(gate, told.edition) {
+            return None;
+        }
+        Some(told.reject_plainly(self, now).unwrap_or_else(|| self.reject_otherwise(told, now)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reject_otherwise(&'static self, told: Told, now: Instant) -> Rejected {
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
-        let now = if told.is_fresh(now) { clock::exact() } else { now };
-        Some(told.reject(self, now))
+        told.reject(self, if told.is_fresh(now) { clock::exact() } else { now })
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
-    #[cold]
+    #[inline(always)]
     pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
-        self.refuse_at_once(self.gate()).unwrap_or_else(|| self.refuse_now(may_probe()))
+        match self.refuse_at_once(self.gate()) {
+            Some(rejected) => rejected,
+            None => self.refuse_now(may_probe()),
+        }
     }
 
+    #[cold]
     #[inline(never)]
     fn refuse_now(&'static self, may_probe: bool) -> Rejected {
         self.step(|machine, cx, setup, events| {
@@ -268,11 +280,10 @@ impl Slot {
     }
 }
 
-/// The present instant by the cheap clock, if the deadline lies further ahead than that clock can be wrong.
+/// Whether the deadline lies further ahead than the cheap clock, which said `now`, can be wrong.
 #[inline]
-fn well_before(deadline: Instant) -> Option<Instant> {
-    let now = clock::coarse();
-    (now.plus(clock::COARSE_SLACK) < deadline).then_some(now)
+fn is_well_before(now: Instant, deadline: Instant) -> bool {
+    deadline.since(now) > clock::COARSE_SLACK
 }
 
 /// What it takes to read a packed ticket.
