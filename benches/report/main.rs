@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p benches --bench report` takes about five minutes; with `-- --quick` about one. The tables of
 //! `memory`, `window`, `gateway` and `instructions.sh` are taken over as those print them.
+//!
+//! With names it only times the rows that contain one of them, on one thread, and prints those:
+//! `cargo bench -p benches --bench report -- /healthy nobreak/refusing`.
 #![allow(missing_docs)]
 
 mod machine;
@@ -21,7 +24,13 @@ use subjects::{Args, Form, Mode, Scenario, Subject, Table, Visitor, WINDOWS, eve
 fn main() -> io::Result<()> {
     let args = Args::or_list("report");
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("report");
-    let calls = rounds::calls(args.pick(1, 11, 41));
+    let calls = rounds::calls(&args);
+    if args.is_filtered() {
+        let mut text = String::new();
+        states(&mut text, &calls);
+        println!("{text}");
+        return Ok(());
+    }
     let threads = rounds::threads(args.pick(1, 9, 25));
     let mut windows = Windows::new(&args);
     every_window(&mut windows);

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use subjects::{Form, Scenario, Subject, Visitor, cpu_time, every_subject, median, start, together};
+use subjects::{Args, Form, Scenario, Subject, Visitor, cpu_time, every_subject, median, start, together};
 
 /// How long one turn takes.
 const TURN: Duration = Duration::from_millis(6);
@@ -62,18 +62,25 @@ fn scale(calls: u64, times: f64) -> u64 {
     (calls as f64 * times) as u64 + 1
 }
 
-struct Rows(Vec<Row>);
+struct Rows<'a> {
+    args: &'a Args,
+    rows: Vec<Row>,
+}
 
-impl Visitor for Rows {
+impl Visitor for Rows<'_> {
     fn visit<S: Subject>(&mut self) {
-        for scenario in Scenario::ALL {
+        let wants = |state: &str| self.args.wants(&format!("{}/{state}", S::NAME));
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| wants(scenario.name())) {
             let Some(mut subject) = start::<S>(scenario) else { continue };
-            self.0.push(Row::new::<S>(scenario.name(), move |calls| {
+            self.rows.push(Row::new::<S>(scenario.name(), move |calls| {
                 scenario.assert::<S>(scenario.run(&mut subject, calls));
             }));
         }
+        if !wants("clone") {
+            return;
+        }
         let Some(subject) = start::<S>(Scenario::Healthy) else { return };
-        self.0.push(Row::new::<S>("clone", move |calls| {
+        self.rows.push(Row::new::<S>("clone", move |calls| {
             for _ in 0..calls {
                 drop(black_box(black_box(&subject).clone()));
             }
@@ -82,16 +89,16 @@ impl Visitor for Rows {
 }
 
 /// One thread.
-pub(crate) fn calls(rounds: usize) -> Vec<Row> {
-    let mut rows = Rows(Vec::new());
+pub(crate) fn calls(args: &Args) -> Vec<Row> {
+    let mut rows = Rows { args, rows: Vec::new() };
     every_subject(&mut rows);
-    for _ in 0..rounds {
-        for row in &mut rows.0 {
+    for _ in 0..args.pick(1, 11, 41) {
+        for row in &mut rows.rows {
             let took = (row.turn)(row.calls);
             row.costs.push(nanoseconds(took, row.calls));
         }
     }
-    rows.0
+    rows.rows
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -84,6 +84,12 @@ impl Args {
         self.filters.is_empty() || self.filters.iter().any(|filter| row.contains(filter.as_str()))
     }
 
+    /// Whether only some rows are asked for.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
+    }
+
     /// One of three, by the mode.
     #[must_use]
     pub fn pick<T>(&self, test: T, quick: T, full: T) -> T {

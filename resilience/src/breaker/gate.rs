@@ -3,8 +3,9 @@
 //! The inlined ones are for a breaker in good health: one word is read on the way in, one on the way out, nothing is
 //! written. Everything else goes to a cold function, and most of that behind one short lock.
 
-use super::rejected::Rejected;
+use super::rejected::{Rejected, Told};
 use super::setup::Setup;
+use super::since::Since;
 use super::slot::Slot;
 use super::tally::Tally;
 use super::word::{self, COUNTED_NOISY, CUSTOM_CLOCK, GUARDED, LOCKED, NOISY, OPEN, PROBE, Present, QUIET, UNTRACKED};
@@ -14,20 +15,23 @@ use crate::machine::{Context, Event, EventKind, Machine, Reason, Refusal, Report
 use std::time::Duration;
 
 impl Slot {
-    /// Whether it takes a closer look to tell if calls would be refused.
-    #[inline]
-    pub(crate) fn is_guarded(&self) -> bool {
-        !word::admits_all(self.gate())
-    }
-
     /// Whether a call would be refused: asked before the inner service is polled for readiness.
+    #[inline]
     pub(crate) fn would_refuse(&'static self) -> bool {
         let gate = self.gate();
-        match word::tag(gate) {
-            _ if word::admits_all(gate) => false,
-            OPEN if well_before(self.until()).is_some() && self.gate() == gate => true,
-            _ => self.would_refuse_now(),
+        !word::admits_all(gate) && self.would_refuse_guarded(gate)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn would_refuse_guarded(&'static self, gate: u64) -> bool {
+        if word::tag(gate) == OPEN {
+            let now = clock::coarse();
+            if is_well_before(now, self.until()) && self.gate() == gate {
+                return true;
+            }
         }
+        self.would_refuse_now()
     }
 
     #[inline(never)]
@@ -51,22 +55,17 @@ impl Slot {
         } else if word::admits_all(gate) {
             Ok(gate | GUARDED)
         } else {
-            self.admit_guarded(gate, may_probe)
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn admit_guarded(&'static self, gate: u64, may_probe: impl FnOnce() -> bool) -> Result<u64, Rejected> {
-        match self.refuse_at_once(gate) {
-            Some(rejected) => Err(rejected),
-            // The user's predicate runs before the lock is taken.
-            None => self.admit_now(gate, may_probe()),
+            match self.refuse_at_once(gate) {
+                Some(rejected) => Err(rejected),
+                // The user's predicate runs before the lock is taken.
+                None => self.admit_now(gate, may_probe()),
+            }
         }
     }
 
     // What follows takes no closure, so that it is compiled once, here, and its parts are inlined.
 
+    #[cold]
     #[inline(never)]
     fn admit_now(&'static self, gate: u64, may_probe: bool) -> Result<u64, Rejected> {
         self.step(|machine, cx, setup, events| match machine.admit(cx, may_probe, events) {
@@ -76,24 +75,38 @@ impl Slot {
     }
 
     /// A refusal without the lock, where the gate says open.
+    #[cold]
     #[inline(never)]
     fn refuse_at_once(&'static self, gate: u64) -> Option<Rejected> {
         if word::tag(gate) != OPEN {
             return None;
         }
+        // First of all, so that there is little to keep meanwhile.
+        let now = clock::coarse();
         let told = self.told();
-        let now = well_before(told.until).filter(|_| self.still_tells(gate, told.edition))?;
+        if !is_well_before(now, told.until) || !self.still_tells(gate, told.edition) {
+            return None;
+        }
+        Some(told.reject_plainly(self, now).unwrap_or_else(|| self.reject_otherwise(told, now)))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reject_otherwise(&'static self, told: Told, now: Instant) -> Rejected {
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
-        let now = if told.is_fresh(now) { clock::exact() } else { now };
-        Some(told.reject(self, now))
+        told.reject(self, if told.is_fresh(now) { clock::exact() } else { now })
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
-    #[cold]
+    #[inline(always)]
     pub(crate) fn refuse_unready(&'static self, may_probe: impl FnOnce() -> bool) -> Rejected {
-        self.refuse_at_once(self.gate()).unwrap_or_else(|| self.refuse_now(may_probe()))
+        match self.refuse_at_once(self.gate()) {
+            Some(rejected) => rejected,
+            None => self.refuse_now(may_probe()),
+        }
     }
 
+    #[cold]
     #[inline(never)]
     fn refuse_now(&'static self, may_probe: bool) -> Rejected {
         self.step(|machine, cx, setup, events| {
@@ -106,7 +119,7 @@ impl Slot {
     /// Takes an admitted call's packed ticket back with its outcome. `since`: when it was first found waiting, if it was.
     /// Whether it matters what the answer says of the server's own count.
     #[inline]
-    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
+    pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Since) -> bool {
         match verdict {
             Verdict::Success => self.gate() != ticket && self.succeed_unquiet(ticket, since),
             verdict => self.record_unquiet(ticket, verdict, since, true),
@@ -115,7 +128,7 @@ impl Slot {
 
     /// Apart, so that the healthy path has no verdict to lay out.
     #[inline(never)]
-    fn succeed_unquiet(&self, ticket: u64, since: Option<Instant>) -> bool {
+    fn succeed_unquiet(&self, ticket: u64, since: Since) -> bool {
         // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
         // shares.
         if ticket == self.gate() | GUARDED
@@ -129,7 +142,7 @@ impl Slot {
 
     #[cold]
     #[inline(never)]
-    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Option<Instant>, answered: bool) -> bool {
+    fn record_unquiet(&self, ticket: u64, verdict: Verdict, since: Since, answered: bool) -> bool {
         let gate = self.gate();
         let (is, same_epoch) = (word::tag(gate), word::epoch(gate) == word::epoch(ticket));
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
@@ -154,12 +167,12 @@ impl Slot {
             let tally = self.tally();
             if let Some(tally) = tally.filter(|_| mine.epoch() == Some(machine.epoch())) {
                 if word::tag(ticket) == PROBE {
-                    slow = tally.is_slow(since, || cx.now());
+                    slow = tally.is_slow(since.get(), || cx.now());
                     if matches!(verdict, Verdict::Success) {
                         tally.count_success();
                     }
                 } else if is == LOCKED {
-                    slow = tally.count(verdict, since, |_| cx.now());
+                    slow = tally.count(verdict, since.get(), |_| cx.now());
                 }
             }
             let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
@@ -207,9 +220,9 @@ impl Slot {
     }
 
     /// Counts a call for the rules that want it; whether it was slow.
-    fn count(&self, ticket: u64, verdict: Verdict, since: Option<Instant>) -> bool {
+    fn count(&self, ticket: u64, verdict: Verdict, since: Since) -> bool {
         self.tally().is_some_and(|tally| {
-            tally.count(verdict, since, |precise| {
+            tally.count(verdict, since.get(), |precise| {
                 if ticket & CUSTOM_CLOCK != 0 || precise { self.now(ticket) } else { clock::coarse() }
             })
         })
@@ -218,12 +231,12 @@ impl Slot {
     /// A call that was dropped before its outcome is judged by its age.
     #[cold]
     #[inline(never)]
-    pub(crate) fn abandon(&self, ticket: u64, since: Option<Instant>) {
+    pub(crate) fn abandon(&self, ticket: u64, since: Since) {
         if matches!(word::tag(ticket), UNTRACKED | word::NONE) {
             return;
         }
         let now = self.now(ticket);
-        let age = since.map_or(0, |since| now.since(since));
+        let age = since.get().map_or(0, |since| now.since(since));
         let limit = self.read(|cell, _| cell.setup.rules.abandon_after);
         let verdict = if age >= limit { Verdict::Failure(None) } else { Verdict::Ignore };
         self.record_unquiet(ticket, verdict, since, false);
@@ -231,13 +244,13 @@ impl Slot {
 
     /// A call that says nothing: it was never made, or nobody knows how it went.
     pub(crate) fn give_back(&self, ticket: u64) {
-        self.record_unquiet(ticket, Verdict::Ignore, None, false);
+        self.record_unquiet(ticket, Verdict::Ignore, Since::NEVER, false);
     }
 
     /// A panic unwinds out of the call.
     #[cold]
     #[inline(never)]
-    pub(crate) fn panicked(&self, ticket: u64, since: Option<Instant>) {
+    pub(crate) fn panicked(&self, ticket: u64, since: Since) {
         self.record_unquiet(ticket, Verdict::Failure(None), since, false);
     }
 
@@ -267,11 +280,10 @@ impl Slot {
     }
 }
 
-/// The present instant by the cheap clock, if the deadline lies further ahead than that clock can be wrong.
+/// Whether the deadline lies further ahead than the cheap clock, which said `now`, can be wrong.
 #[inline]
-fn well_before(deadline: Instant) -> Option<Instant> {
-    let now = clock::coarse();
-    (now.plus(clock::COARSE_SLACK) < deadline).then_some(now)
+fn is_well_before(now: Instant, deadline: Instant) -> bool {
+    deadline.since(now) > clock::COARSE_SLACK
 }
 
 /// What it takes to read a packed ticket.

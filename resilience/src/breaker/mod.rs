@@ -8,6 +8,7 @@ mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;
+mod since;
 mod slot;
 mod snapshot;
 mod steps;
@@ -30,6 +31,7 @@ pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallSt
 #[cfg(feature = "http")]
 pub(crate) use permit::BodyPermit;
 pub(crate) use permit::CallPermit;
+pub(crate) use since::Since;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
 #[cfg(feature = "tokio")]

@@ -1,7 +1,7 @@
+use super::since::Since;
 use super::slot::Slot;
 use super::word::SPENT;
 use crate::Verdict;
-use crate::clock::Instant;
 use std::fmt;
 
 /// Leave to make one call. It is given back exactly once: with the call's outcome, or by being dropped.
@@ -26,14 +26,14 @@ use std::fmt;
 pub struct Permit {
     slot: &'static Slot,
     ticket: u64,
-    since: Option<Instant>,
+    since: Since,
 }
 
 impl Permit {
     pub(super) fn new(slot: &'static Slot, ticket: u64) -> Self {
         // Only the rule about slow calls wants to know when it began.
         let timed = slot.tally().is_some_and(super::tally::Tally::times_calls);
-        Self { slot, ticket, since: timed.then(|| slot.now(ticket)) }
+        Self { slot, ticket, since: if timed { Since::at(slot.now(ticket)) } else { Since::NEVER } }
     }
 
     /// The call succeeded.
@@ -76,27 +76,22 @@ impl fmt::Debug for Permit {
 pub(crate) struct CallPermit {
     slot: &'static Slot,
     ticket: u64,
-    /// When the call was first found waiting, in nanoseconds; 0: never. A call that never waits reads no clock.
-    since: u64,
+    /// A call that never waits reads no clock.
+    since: Since,
 }
 
 impl CallPermit {
     #[inline]
     pub(crate) fn new(slot: &'static Slot, ticket: u64) -> Self {
-        Self { slot, ticket, since: 0 }
+        Self { slot, ticket, since: Since::NEVER }
     }
 
     /// The call has to wait: its age counts from now on.
     #[inline]
     pub(crate) fn waits(&mut self) {
-        if self.since == 0 && self.ticket != SPENT {
-            // An instant of exactly zero would read as "never": a nanosecond more does no harm.
-            self.since = self.slot.now(self.ticket).as_nanos().max(1);
+        if self.since.is_never() && self.ticket != SPENT {
+            self.since = Since::at(self.slot.now(self.ticket));
         }
-    }
-
-    fn since(&self) -> Option<Instant> {
-        (self.since != 0).then(|| Instant::from_nanos(self.since))
     }
 
     /// The call ended like this. Whether it matters what the answer says of the server's own count.
@@ -104,7 +99,7 @@ impl CallPermit {
     pub(crate) fn record(&mut self, verdict: Verdict) -> bool {
         // One that was recorded before says nothing: `SPENT` is no ticket.
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
-        self.slot.record(ticket, verdict, self.since())
+        self.slot.record(ticket, verdict, self.since)
     }
 
     /// The server said of its own count.
@@ -122,7 +117,7 @@ impl CallPermit {
         impl Drop for Unwinding<'_> {
             fn drop(&mut self) {
                 let ticket = std::mem::replace(&mut self.0.ticket, SPENT);
-                self.0.slot.panicked(ticket, self.0.since());
+                self.0.slot.panicked(ticket, self.0.since);
             }
         }
         let unwinding = Unwinding(self);
@@ -137,7 +132,7 @@ impl CallPermit {
     pub(crate) fn take(&mut self) -> (BodyPermit, bool) {
         let ticket = std::mem::replace(&mut self.ticket, SPENT);
         let learns = self.slot.answered(ticket);
-        (BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: 0 }, learns)
+        (BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: Since::NEVER }, learns)
     }
 }
 
@@ -145,7 +140,7 @@ impl Drop for CallPermit {
     #[inline]
     fn drop(&mut self) {
         if self.ticket != SPENT {
-            self.slot.abandon(self.ticket, self.since());
+            self.slot.abandon(self.ticket, self.since);
         }
     }
 }
@@ -161,8 +156,8 @@ impl fmt::Debug for CallPermit {
 #[cfg(feature = "http")]
 pub(crate) struct BodyPermit {
     call: CallPermit,
-    /// When the body was first found waiting after something had come, in nanoseconds; 0: it was not.
-    quiet_since: u64,
+    /// When the body was first found waiting after something had come.
+    quiet_since: Since,
 }
 
 #[cfg(feature = "http")]
@@ -170,14 +165,14 @@ impl BodyPermit {
     /// The body has to wait.
     pub(crate) fn waits(&mut self) {
         self.call.waits();
-        if self.quiet_since == 0 {
-            self.quiet_since = self.call.slot.now(self.call.ticket).as_nanos().max(1);
+        if self.quiet_since.is_never() {
+            self.quiet_since = Since::at(self.call.slot.now(self.call.ticket));
         }
     }
 
     /// Something came.
     pub(crate) fn flows(&mut self) {
-        self.quiet_since = 0;
+        self.quiet_since = Since::NEVER;
     }
 
     /// The call ended like this.

@@ -192,8 +192,8 @@ impl std::error::Error for Rejected {}
 
 /// Which trip, of which of the owners that a slot had: what tells whether that which is told is still the same.
 ///
-/// A refusal keeps 8 bits of the one and 6 of the other, so one that is asked exactly 256 trips later, or 64 owners, may
-/// take another's for its own.
+/// A refusal keeps the lower 14 bits: 8 that count the trips and 6 that count the owners. So one that is asked exactly 256
+/// trips later, or 64 owners, may take another's for its own. The upper bits go on counting the trips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Edition(pub(super) u32);
 
@@ -201,22 +201,22 @@ const EDITION_MASK: u64 = ((1 << (EDITION_BITS + OWNER_BITS)) - 1) << EDITION_AT
 const OWNER_MASK: u64 = ((1 << OWNER_BITS) - 1) << OWNER_AT;
 
 impl Edition {
-    /// The trips are counted in the lower half, the owners in the upper one. Both wrap.
-    const HALF: u32 = 1 << 16;
+    const OWNER: u32 = ((1 << OWNER_BITS) - 1) << EDITION_BITS;
 
     pub(super) const fn next(self) -> Self {
-        Self((self.0 / Self::HALF * Self::HALF) | (self.0.wrapping_add(1) % Self::HALF))
+        // What is carried passes through the owner's bits.
+        let trips = (self.0 | Self::OWNER).wrapping_add(1) & !Self::OWNER;
+        Self(trips | self.0 & Self::OWNER)
     }
 
     pub(super) const fn next_owner(self) -> Self {
-        Self(self.0.wrapping_add(Self::HALF))
+        Self(self.0 & !Self::OWNER | self.0.wrapping_add(1 << EDITION_BITS) & Self::OWNER)
     }
 
     /// Where a refusal keeps it.
     #[inline]
     fn packed(self) -> u64 {
-        let (edition, owner) = (u64::from(self.0 % Self::HALF), u64::from(self.0 / Self::HALF));
-        (edition << EDITION_AT & EDITION_MASK & !OWNER_MASK) | (owner << OWNER_AT & OWNER_MASK)
+        u64::from(self.0) << EDITION_AT & EDITION_MASK
     }
 }
 
@@ -279,17 +279,32 @@ impl Told {
     /// Whether the trip, or the operator's command, is so young that a coarse `now` may lie before it.
     #[inline]
     pub(super) fn is_fresh(self, now: Instant) -> bool {
-        // Both modulo 2^32: the last failure is the trip, and is in the lower half.
+        // Both modulo 2^32: the last failure is the trip, and is in the lower half. What would be 25 days old is young, too,
+        // which costs no more than a look at the exact clock.
         #[allow(clippy::cast_possible_truncation)]
         let last = self.failed_at as u32;
         let slack = millis(Instant::from_nanos(COARSE_SLACK)) + 1;
-        millis(now).wrapping_sub(last).wrapping_add(slack) <= 2 * slack
+        millis(now).wrapping_sub(last).wrapping_sub(slack + 1) > u32::MAX / 2
+    }
+
+    /// The refusal of a call that came at `now`, if it is like most: of a trip that is not fresh, and a wait of less than 9
+    /// hours.
+    #[inline]
+    pub(super) fn reject_plainly(self, slot: &'static Slot, now: Instant) -> Option<Rejected> {
+        let wait = self.until.since(now);
+        let plain = !self.is_fresh(now) && !self.is_forced() && wait >> (64 - WAIT_AT) == 0;
+        plain.then(|| Rejected::new(slot, Reason::Open, wait, self.edition))
+    }
+
+    #[inline]
+    const fn is_forced(self) -> bool {
+        bits(self.packed, 0, RULE_BITS) == FORCED
     }
 
     /// The refusal of a call that came at `now`.
     #[inline]
     pub(super) fn reject(self, slot: &'static Slot, now: Instant) -> Rejected {
-        let forced = bits(self.packed, 0, RULE_BITS) == FORCED;
+        let forced = self.is_forced();
         let wait = if forced && self.until == Instant::FAR_FUTURE { self.failed_at } else { self.until.since(now) };
         let reason = if forced { Reason::ForcedOpen } else { Reason::Open };
         Rejected::new(slot, reason, wait, self.edition)
@@ -345,11 +360,23 @@ mod tests {
 
     #[test]
     fn an_edition_counts_trips_and_owners_apart() {
-        let first = Edition(0xffff_ffff);
-        assert_eq!((first.next(), first.next_owner()), (Edition(0xffff_0000), Edition(0xffff)));
-        assert_ne!(first.packed(), first.next().packed());
-        assert_eq!(first.packed() & OWNER_MASK, first.next().packed() & OWNER_MASK);
-        assert_ne!(first.packed() & OWNER_MASK, first.next_owner().packed() & OWNER_MASK);
+        let owner = |edition: Edition| edition.packed() & OWNER_MASK;
+        let first = Edition(u32::MAX);
+        assert_eq!((first.next(), first.next_owner()), (Edition(0x3f00), Edition(0xffff_c0ff)));
+        let mut edition = Edition(0);
+        for trips in 1..=300_u32 {
+            let next = edition.next();
+            assert_ne!(next.packed(), edition.packed());
+            assert_eq!(owner(next), owner(edition));
+            edition = next;
+            assert_eq!(edition.0, trips & 0xff | trips >> 8 << (EDITION_BITS + OWNER_BITS));
+        }
+        for _ in 0..70 {
+            let next = edition.next_owner();
+            assert_ne!(owner(next), owner(edition));
+            assert_eq!(next.next_owner().0 & !Edition::OWNER, edition.0 & !Edition::OWNER);
+            edition = next;
+        }
     }
 
     #[test]

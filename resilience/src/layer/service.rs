@@ -1,6 +1,6 @@
 use super::{AnyRequest, MayProbe, ResponseFuture};
 use crate::Breaker;
-use crate::breaker::{CallPermit, Seat};
+use crate::breaker::{CallPermit, Seat, Since};
 use crate::classify::{Classify, ErrorsFail};
 use crate::respond::{AsError, Respond};
 use std::fmt;
@@ -59,21 +59,14 @@ impl<S, C, R, P> BreakerService<S, C, R, P> {
         self.seat.wait(cx.waker(), true);
     }
 
-    /// Whether calls would be refused; remembers it for the call that follows.
-    #[cold]
-    #[inline(never)]
-    fn found_refusing(&mut self) -> bool {
-        self.seat.refusing = self.breaker().slot().would_refuse();
-        self.seat.refusing
-    }
-
     /// The inner service is not ready, and may never be: if calls are refused by now, or from some moment on, that must
     /// not be waited for.
     #[cold]
     #[inline(never)]
     fn stuck(&mut self, cx: &Context<'_>) -> Poll<()> {
         self.seat.wait(cx.waker(), false);
-        if self.found_refusing() { Poll::Ready(()) } else { Poll::Pending }
+        self.seat.refusing = self.breaker().slot().would_refuse();
+        if self.seat.refusing { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// An inner service that cannot become ready is a failure of the upstream, as a call is that cannot be made.
@@ -96,7 +89,7 @@ impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         let slot = self.0.breaker().slot();
         if let Ok(ticket) = slot.admit(|| true) {
-            slot.panicked(ticket, None);
+            slot.panicked(ticket, Since::NEVER);
         }
     }
 }
@@ -114,10 +107,10 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        if self.breaker().slot().is_guarded() && self.found_refusing() {
+        self.seat.refusing = self.breaker().slot().would_refuse();
+        if self.seat.refusing {
             return Poll::Ready(Ok(()));
         }
-        self.seat.refusing = false;
         let unwinding = Unwinding(&self.seat);
         let ready = self.inner.poll_ready(cx);
         std::mem::forget(unwinding);
