@@ -1,6 +1,9 @@
 //! What the command lines of both programs share: durations, shares, and a clear word about a bad value.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, value_parser};
@@ -85,6 +88,33 @@ pub mod duration_text {
             let text = Option::<String>::deserialize(deserializer)?;
             text.map(|text| crate::config::duration(&text).map_err(serde::de::Error::custom)).transpose()
         }
+    }
+}
+
+/// The address of a database. It may hold a password, so it is not shown, and what is wrong with it is said by whoever
+/// connects: the word of the parser of flags would repeat it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The address itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DatabaseUrl(..)")
     }
 }
 

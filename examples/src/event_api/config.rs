@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use super::faults::Faults;
-use crate::config::{LimitOptions, positive_duration};
+use crate::config::{DatabaseUrl, LimitOptions, positive_duration};
 
 /// An event API: users and events behind HTTP, with faults on purpose.
 #[derive(Clone, Debug, Parser)]
@@ -22,6 +22,9 @@ pub struct Config {
     /// The directory of the durable store; made if there is none.
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
+    /// A PostgreSQL database for users and events, instead of the store: like `postgres://name:password@host/database`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
     /// What goes wrong on purpose: `default`, `healthy`, or like `addEvent=cycle(5,10,100ms); getUsers=close(5%)`.
     #[arg(long, env = "FAULTS", default_value = "default")]
     pub faults: Faults,
@@ -50,6 +53,7 @@ impl Config {
             addr: (Ipv4Addr::LOCALHOST, 0).into(),
             store: StoreKind::Memory,
             data_dir: PathBuf::new(),
+            database_url: None,
             faults: Faults::healthy(),
             idempotency_retention: Duration::from_secs(24 * 60 * 60),
             limits: LimitOptions::default(),

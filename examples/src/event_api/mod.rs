@@ -35,6 +35,7 @@ use std::sync::Arc;
 pub use config::{Config, StoreKind};
 
 use self::faults::FaultPlan;
+use crate::config::DatabaseUrl;
 use crate::http::Server;
 use crate::http::router::RouterError;
 use crate::http::serve::{self, Drained};
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The store cannot be opened.
     #[error("DATA_DIR: {0}")]
     Store(#[from] OpenError),
+    /// The database cannot be used, or this program cannot use any.
+    #[error("DATABASE_URL: {0}")]
+    Database(String),
     /// The table of routes contradicts itself.
     #[error(transparent)]
     Routes(#[from] RouterError),
@@ -116,8 +120,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     Ok(Running { server: server.start(router), store, faults })
 }
 
-async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
+async fn open(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     let options = StoreOptions { retention: config.idempotency_retention, ..StoreOptions::default() };
+    if let Some(database) = &config.database_url {
+        return connect(database, options).await;
+    }
     match config.store {
         StoreKind::Memory => Ok(Arc::new(Memory::new(options))),
         StoreKind::Durable => {
@@ -131,6 +138,18 @@ async fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
             Ok(Arc::new(opened.map_err(|_| cannot_run)??))
         }
     }
+}
+
+#[cfg(feature = "postgres")]
+async fn connect(database: &DatabaseUrl, options: StoreOptions) -> Result<Arc<dyn Store>, StartError> {
+    let store = crate::store::Postgres::connect(database.as_str(), options).await;
+    Ok(Arc::new(store.map_err(|error| StartError::Database(error.to_string()))?))
+}
+
+/// A variable that is set is not passed over in silence.
+#[cfg(not(feature = "postgres"))]
+async fn connect(_: &DatabaseUrl, _: StoreOptions) -> Result<Arc<dyn Store>, StartError> {
+    Err(StartError::Database("this program was built without PostgreSQL; it takes --features postgres".to_owned()))
 }
 
 /// Runs an event API until the process is told to end. Says on standard output where it listens.

@@ -121,7 +121,9 @@ fn no_such_user() -> Problem {
 /// What a client is told about an error of the store, and what the log is.
 fn refused(route: &str, error: &StoreError) -> Problem {
     match error {
-        StoreError::Failed(_) | StoreError::Closed => tracing::error!(route, %error, "an operation failed"),
+        StoreError::Failed(_) | StoreError::Unavailable(_) | StoreError::Closed => {
+            tracing::error!(route, %error, "an operation failed")
+        }
         _ => tracing::info!(route, %error, "an operation was refused"),
     }
     match error {
@@ -132,6 +134,7 @@ fn refused(route: &str, error: &StoreError) -> Problem {
             .detail("The Idempotency-Key was used for another event.")
             .field("Idempotency-Key", "was used for another event"),
         StoreError::Closed => Problem::unavailable("The service is shutting down.", None),
+        StoreError::Unavailable(_) => Problem::unavailable("The service cannot reach its data at the moment.", None),
         StoreError::Failed(_) => Problem::internal(),
     }
 }

@@ -302,3 +302,60 @@ async fn what_hangs_hangs_until_the_end_and_does_not_hold_it_up() {
     assert_eq!(api.shutdown().await, Drained { cut: 0 });
     assert!(hung.await.unwrap().is_err());
 }
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    use super::*;
+    use crate::store::postgres::server::{Server, empty_place, or_skip};
+
+    async fn subject(address: &str) -> Subject {
+        let database_url = Some(address.parse().unwrap());
+        Subject::with(Config { database_url, ..Config::in_memory() }).await
+    }
+
+    #[tokio::test]
+    async fn what_one_event_api_wrote_another_one_knows() {
+        let Some(address) = empty_place().await else { return };
+        let (one, other) = (subject(&address).await, subject(&address).await);
+        let user = one.user("ann").await;
+        let event = json!({ "name": "paid", "userId": user["id"] });
+        let added = one.send(Method::POST, "/addEvent", Some("key"), &event.to_string()).await.unwrap();
+        let again = other.send(Method::POST, "/addEvent", Some("key"), &event.to_string()).await.unwrap();
+        assert_eq!((added.body(), &again.headers()["idempotent-replayed"]), (again.body(), &"true".parse().unwrap()));
+        for (name, email, taken) in [("ann", "b@example.org", "userName"), ("bob", "ANN@example.org", "email")] {
+            let refused = other.post("/addUser", &json!({ "userName": name, "email": email })).await;
+            assert_eq!(field(&refused), (409, taken));
+        }
+        let unknown = json!({ "name": "paid", "userId": Uuid::nil() });
+        assert_eq!(other.post("/addEvent", &unknown).await.status(), 404);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_a_503_that_names_nothing() {
+        let Some(mut server) = or_skip(Server::start().await) else { return };
+        let subject = subject(&server.address()).await;
+        let user = subject.user("ann").await;
+        server.stop();
+        for _ in 0..2 {
+            let away = subject.post("/addEvent", &json!({ "name": "paid", "userId": user["id"] })).await;
+            assert_eq!(away.status(), StatusCode::SERVICE_UNAVAILABLE);
+            let said = away.body().to_string().to_lowercase();
+            for word in ["postgres", "pg", "sql", "socket", "connect", "host"] {
+                assert!(!said.contains(word), "{said}");
+            }
+        }
+        server.run().await.unwrap();
+        let back = subject.post("/addEvent", &json!({ "name": "paid", "userId": user["id"] })).await;
+        assert_eq!(back.status(), StatusCode::CREATED);
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+#[tokio::test]
+async fn a_database_that_the_program_cannot_use_ends_the_start() {
+    let database_url = Some("postgres://ann:sesame@localhost/x".parse().unwrap());
+    let config = Config { database_url, ..Config::in_memory() };
+    assert!(!format!("{config:?}").contains("sesame"));
+    let error = start(config).await.unwrap_err().to_string();
+    assert!(error.starts_with("DATABASE_URL: ") && !error.contains("sesame"), "{error}");
+}

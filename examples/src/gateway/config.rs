@@ -4,7 +4,7 @@ use super::auth::OauthArgs;
 use super::limits::Bounds;
 use super::policy::PolicyArgs;
 use super::upstream::Base;
-use crate::config::LimitOptions;
+use crate::config::{DatabaseUrl, LimitOptions};
 use crate::event_api::faults::Faults;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use std::net::SocketAddr;
@@ -25,6 +25,9 @@ pub struct Config {
     /// Where the gateway's own event API keeps its data.
     #[arg(long, env = "DATA_DIR", default_value = "./data")]
     pub data_dir: PathBuf,
+    /// A PostgreSQL database for the gateway's own event API, instead of the directory: like `postgres://name:password@host/database`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
     /// What goes wrong on purpose in the gateway's own event API: `default`, `healthy`, or like `addEvent=outage(10s)`.
     #[arg(long, env = "FAULTS", default_value = "default")]
     pub faults: Faults,

@@ -165,5 +165,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
 /// On a free loopback port: nobody but this gateway is meant to call it.
 fn own_event_api(config: &Config) -> event_api::Config {
-    event_api::Config { faults: config.faults.clone(), ..event_api::Config::durable(&config.data_dir) }
+    event_api::Config {
+        faults: config.faults.clone(),
+        database_url: config.database_url.clone(),
+        ..event_api::Config::durable(&config.data_dir)
+    }
 }

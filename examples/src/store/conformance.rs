@@ -1,4 +1,4 @@
-//! What every form of the store has to do. A third form joins by one more entry in the list at the end.
+//! What every form of the store has to do. Another form joins by one more entry in the list at the end.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -24,16 +24,25 @@ fn options() -> (StoreOptions, Arc<Mutex<SystemTime>>) {
     (StoreOptions { retention: RETENTION, clock: Arc::new(move || *read.lock().unwrap()) }, clock)
 }
 
-fn memory() -> Subject {
+async fn memory() -> Option<Subject> {
     let (options, clock) = options();
-    Subject { store: Arc::new(Memory::new(options)), clock, _directory: None }
+    Some(Subject { store: Arc::new(Memory::new(options)), clock, _directory: None })
 }
 
-fn durable() -> Subject {
+async fn durable() -> Option<Subject> {
     let (options, clock) = options();
     let directory = tempfile::tempdir().unwrap();
     let store = Durable::open(directory.path(), options).unwrap();
-    Subject { store: Arc::new(store), clock, _directory: Some(directory) }
+    Some(Subject { store: Arc::new(store), clock, _directory: Some(directory) })
+}
+
+/// None where there is no server to be had; that was said, then.
+#[cfg(feature = "postgres")]
+async fn postgres() -> Option<Subject> {
+    let (options, clock) = options();
+    let address = super::postgres::server::empty_place().await?;
+    let store = Postgres::connect(&address, options).await.unwrap();
+    Some(Subject { store: Arc::new(store), clock, _directory: None })
 }
 
 impl Subject {
@@ -210,13 +219,15 @@ macro_rules! conformance {
         mod $form {
             $(#[tokio::test]
             async fn $test() {
-                super::$test(super::super::$form()).await;
+                if let Some(subject) = super::super::$form().await {
+                    super::$test(subject).await;
+                }
             })*
         }
     };
-    ($($form:ident)*) => {
+    ($($(#[$cfg:meta])? $form:ident)*) => {
         mod forms {
-            $(conformance! { $form:
+            $($(#[$cfg])? conformance! { $form:
                 what_was_added_is_found_by_its_id
                 names_are_unique_exactly_and_emails_whatever_the_case
                 a_refused_user_reserves_nothing
@@ -235,4 +246,9 @@ macro_rules! conformance {
     };
 }
 
-conformance! { memory durable }
+conformance! {
+    memory
+    durable
+    #[cfg(feature = "postgres")]
+    postgres
+}

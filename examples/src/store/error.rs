@@ -21,6 +21,10 @@ pub enum StoreError {
     /// The store did not do its work. Whether the change was made is unknown; the text is for the log.
     #[error("the store failed: {0}")]
     Failed(String),
+    /// What the store stands on is not there, or went away meanwhile; later it may work. Whether a change was made is
+    /// unknown, as above, and the text is for the log, too.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

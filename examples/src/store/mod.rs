@@ -1,8 +1,12 @@
 //! Users and their events.
 //!
-//! [`Store`] is what the services know; [`Memory`] and [`Durable`] are two forms of it, and one suite of tests holds both to
-//! the same behaviour. Whoever outgrows one machine writes a third: the trait asks for nothing that a database server with
-//! transactions and unique indexes cannot do.
+//! [`Store`] is what the services know. One suite of tests holds its forms to the same behaviour:
+//!
+//! | form | where | for |
+//! |---|---|---|
+//! | [`Memory`] | in the process | tests, and trying things out |
+//! | [`Durable`] | in a file, by one process | whoever has one machine; nothing has to be installed |
+//! | `Postgres` (feature `postgres`) | in a PostgreSQL database, by any number of processes | whoever outgrows it |
 //!
 //! What every form promises:
 //!
@@ -12,7 +16,7 @@
 //! - **Unique**: a user's name (as typed) and email (whatever the case). A refused user reserves neither.
 //! - **Together**: an event and its place in its user's list appear at the same moment or not at all.
 //! - **Once**: changes that carry the same key make one event, also across a crash, for as long as keys are kept.
-//! - **Kept** ([`Durable`]): what was acknowledged is there after the process was killed.
+//! - **Kept** (not [`Memory`]): what was acknowledged is there after the process was killed.
 
 mod durable;
 mod error;
@@ -20,6 +24,8 @@ mod ids;
 mod memory;
 mod model;
 mod page;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +39,8 @@ pub use error::{OpenError, StoreError};
 pub use memory::Memory;
 pub use model::{Added, Event, NewEvent, NewUser, Timestamp, User};
 pub use page::{Cursor, CursorError, MOST_ITEMS, Page, PageRequest};
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 
 /// The users and events of a service.
 ///
@@ -72,7 +80,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     fn events_of(&self, user: Uuid, page: PageRequest) -> BoxFuture<'_, Result<Page<Event>, StoreError>>;
 }
 
-/// What both forms of the store can be told.
+/// What every form of the store can be told.
 #[derive(Clone)]
 pub struct StoreOptions {
     /// How long the key of an event is kept: a repetition within this time makes no second event. Default 24 h.

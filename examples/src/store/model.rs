@@ -86,6 +86,9 @@ pub struct Added {
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// The last moment that four digits can name the year of.
+    pub(super) const LAST: u64 = 253_402_300_799_999;
+
     /// Milliseconds since 1970.
     #[must_use]
     pub fn millis(self) -> u64 {
@@ -114,9 +117,8 @@ impl From<SystemTime> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The last moment that four digits can name the year of; beyond it the formatter would fail.
-        const LAST: u64 = 253_402_300_799_999;
-        let time = UNIX_EPOCH + Duration::from_millis(self.0.min(LAST));
+        // Beyond it the formatter would fail.
+        let time = UNIX_EPOCH + Duration::from_millis(self.0.min(Self::LAST));
         humantime::format_rfc3339_millis(time).fmt(f)
     }
 }
