@@ -2,3 +2,4 @@
 
 mod frameworks;
 mod middleware;
+mod quick_start;
