@@ -46,7 +46,7 @@ struct Down;
 
 #[tonic::async_trait]
 impl Health for Down {
-    type WatchStream = tokio_stream::Empty<Result<HealthCheckResponse, Status>>;
+    type WatchStream = tonic::codegen::tokio_stream::Empty<Result<HealthCheckResponse, Status>>;
 
     async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         Err(Status::unavailable("what it needs is down"))
