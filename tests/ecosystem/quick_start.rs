@@ -100,3 +100,15 @@ async fn the_tonic_program_refuses_on_both_sides() {
     let refused = calls.check(question()).await.unwrap_err();
     assert!(refused.metadata().contains_key("grpc-retry-pushback-ms"), "this one came over the wire");
 }
+
+#[test]
+fn every_program_is_shown_in_the_guide_beside_its_manifest() {
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../resilience");
+    let guide = std::fs::read_to_string(directory.join("src/docs/quick_start.rs")).unwrap();
+    let files = std::fs::read_dir(directory.join("quick_start")).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+    assert_eq!(names.len(), 10, "five programs, five manifests");
+    for name in names {
+        assert!(guide.contains(&format!("include_str!(\"../../quick_start/{name}\")")), "{name}");
+    }
+}

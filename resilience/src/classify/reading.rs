@@ -21,10 +21,8 @@ impl<S> HttpStatus<S> {
     /// Judges answers of any type that have a status and headers, and hears their hints.
     ///
     /// The client of reqwest, for one, answers with a type of its own:
-    ///
-    /// ```ignore
-    /// HttpStatus::new().reading(|response: &reqwest::Response| (response.status(), response.headers()))
-    /// ```
+    /// `.reading(|answer: &reqwest::Response| (answer.status(), answer.headers()))`. Write the closure where it is passed:
+    /// one that is kept in a variable first is taken to be for one lifetime only.
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
