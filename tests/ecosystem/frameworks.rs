@@ -1,47 +1,20 @@
 //! axum and hyper, both sides, over real sockets on the loopback interface.
 
+use crate::socket::{Switch, listener, serve};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::service::TowerToHyperService;
+use hyper_util::rt::TokioExecutor;
 use resilience::{Breaker, BreakerLayer, State};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
-use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
-
-/// What a server answers, and how often it was asked.
-#[derive(Clone, Debug)]
-struct Switch(Arc<(AtomicU16, AtomicUsize)>);
-
-impl Switch {
-    fn new(status: u16) -> Self {
-        Self(Arc::new((AtomicU16::new(status), AtomicUsize::new(0))))
-    }
-
-    fn set(&self, status: u16) {
-        self.0.0.store(status, Ordering::SeqCst);
-    }
-
-    fn status(&self) -> StatusCode {
-        self.0.1.fetch_add(1, Ordering::SeqCst);
-        StatusCode::from_u16(self.0.0.load(Ordering::SeqCst)).unwrap()
-    }
-
-    fn asked(&self) -> usize {
-        self.0.1.load(Ordering::SeqCst)
-    }
-}
 
 fn breaker() -> (Breaker, resilience::clock::Manual) {
     support::fixture::classic(|builder| builder.name("edge"))
@@ -106,43 +79,6 @@ async fn a_method_router_and_a_handler_with_state_take_the_layer_too() {
     assert_eq!(breaker.snapshot().counts.failures, 3);
 }
 
-/// Serves on a socket of its own, through hyper, until the handle aborts it.
-async fn serve<S, B>(service: S) -> (SocketAddr, AbortHandle)
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move {
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(service.clone());
-            connections
-                .spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
-    (address, server.abort_handle())
-}
-
-fn plain(
-    upstream: Switch,
-) -> impl Service<
-    Request<Incoming>,
-    Response = Response<Full<Bytes>>,
-    Error = Infallible,
-    Future = impl Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send,
-> + Clone
-+ Send {
-    service_fn(move |_: Request<Incoming>| {
-        let status = upstream.status();
-        async move { Ok(Response::builder().status(status).body(Full::from("an answer")).unwrap()) }
-    })
-}
-
 fn client() -> Client<HttpConnector, Empty<Bytes>> {
     Client::builder(TokioExecutor::new()).build_http()
 }
@@ -155,7 +91,7 @@ fn request(address: SocketAddr) -> Request<Empty<Bytes>> {
 async fn a_hyper_server_behind_a_breaker_answers_503_by_itself_and_keeps_the_connection() {
     let (breaker, clock) = breaker();
     let upstream = Switch::new(502);
-    let guarded = ServiceBuilder::new().layer(BreakerLayer::for_http(breaker.clone())).service(plain(upstream.clone()));
+    let guarded = ServiceBuilder::new().layer(BreakerLayer::for_http(breaker.clone())).service(upstream.service());
     let (address, server) = serve(guarded).await;
     let client = client();
     for _ in 0..3 {
@@ -184,7 +120,7 @@ async fn a_hyper_server_behind_a_breaker_answers_503_by_itself_and_keeps_the_con
 async fn a_hyper_client_behind_a_breaker_stops_calling_what_is_down() {
     let (breaker, clock) = breaker();
     let upstream = Switch::new(503);
-    let (address, server) = serve(plain(upstream.clone())).await;
+    let (address, server) = serve(upstream.service()).await;
     let mut client = BreakerLayer::for_http(breaker.clone()).layer(client());
     for _ in 0..3 {
         let answer = client.ready().await.unwrap().call(request(address)).await.unwrap();
@@ -213,9 +149,7 @@ async fn a_hyper_client_behind_a_breaker_stops_calling_what_is_down() {
 #[tokio::test]
 async fn errors_of_the_transport_pass_and_count() {
     let (breaker, _) = breaker();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    let (_, nobody) = listener().await;
     let mut client = BreakerLayer::for_http(breaker.clone()).layer(client());
     for _ in 0..3 {
         let error = client.ready().await.unwrap().call(request(nobody)).await.unwrap_err();

@@ -172,6 +172,48 @@ async fn a_balancer_takes_guarded_services() {
     assert_eq!(upstreams.iter().map(Upstream::calls).sum::<usize>(), 60);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_balancer_passes_over_what_waits_for_its_cool_down_and_comes_back_to_it() {
+    let upstreams = [Upstream::new(Answer::Fail), Upstream::new(Answer::Fail), Upstream::default()];
+    let breaker = || Breaker::builder().stages(1).jitter(0.0).clock(Tokio::new()).build().unwrap();
+    let breakers = [breaker(), breaker(), breaker()];
+    let guarded = upstreams.iter().zip(&breakers).map(|(upstream, breaker)| {
+        let service = BreakerLayer::new(breaker.clone()).back_pressure().layer(upstream.clone());
+        PendingRequests::new(service, CompleteOnResponse::default())
+    });
+    let mut balance = Balance::new(ServiceList::new::<()>(guarded.collect::<Vec<_>>()));
+    while breakers[..2].iter().any(|breaker| breaker.state() != State::Open) {
+        let _ = call(&mut balance).await;
+    }
+    // The two that are open are not ready, so the third one has all the calls, and nobody is refused.
+    let before = upstreams[2].calls();
+    for _ in 0..20 {
+        assert_eq!(call(&mut balance).await.unwrap(), "pong");
+    }
+    assert_eq!((upstreams[0].calls(), upstreams[1].calls(), upstreams[2].calls()), (3, 3, before + 20));
+    upstreams[..2].iter().for_each(|upstream| upstream.answers(Answer::Pong));
+    tokio::time::advance(secs(2)).await;
+    while breakers.iter().any(|breaker| breaker.state() != State::Closed) {
+        assert_eq!(call(&mut balance).await.unwrap(), "pong");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn load_shed_turns_the_waiting_of_back_pressure_into_an_answer_at_once() {
+    let breaker = Breaker::builder().stages(1).jitter(0.0).clock(Tokio::new()).build().unwrap();
+    let mut service = ServiceBuilder::new()
+        .load_shed()
+        .layer(BreakerLayer::new(breaker.clone()).back_pressure())
+        .service(Upstream::default());
+    assert_eq!(call(&mut service).await.unwrap(), "pong");
+    trip(&breaker);
+    let error = call(&mut service).await.unwrap_err();
+    assert!(error.is::<tower::load_shed::error::Overloaded>());
+    tokio::time::advance(secs(1)).await;
+    assert_eq!(call(&mut service).await.unwrap(), "pong");
+    assert_eq!(breaker.state(), State::Closed);
+}
+
 #[tokio::test]
 async fn boxed_services_of_every_kind_take_it() {
     let (breaker, _) = manual(|builder| builder);

@@ -176,6 +176,13 @@ where
     }
 }
 
+impl HttpStatus<Custom> {
+    #[inline]
+    pub(super) fn judge(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+        self.settings.0.judge(status, headers)
+    }
+}
+
 impl From<HttpStatus> for HttpStatus<Custom> {
     fn from(_: HttpStatus) -> Self {
         Settings::default().into()
@@ -207,7 +214,7 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
     #[inline]
     fn classify(&self, outcome: Result<&Response<B>, &E>) -> Verdict {
         match outcome {
-            Ok(response) => self.settings.0.judge(response.status(), response.headers()),
+            Ok(response) => self.judge(response.status(), response.headers()),
             Err(_) => Verdict::Failure(None),
         }
     }
@@ -222,7 +229,7 @@ impl<B, E> Classify<Response<B>, E> for HttpStatus<Custom> {
         if !self.settings.0.at_end {
             return None;
         }
-        match self.settings.0.judge(response.status(), response.headers()) {
+        match self.judge(response.status(), response.headers()) {
             head @ (Verdict::Success | Verdict::Reachable) => Some(AtEnd::whole_body(head)),
             // The head has said all there is to say, however the body goes on.
             _ => None,

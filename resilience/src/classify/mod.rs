@@ -7,6 +7,7 @@
 //! | classifier | for | fails on |
 //! |---|---|---|
 //! | [`HttpStatus`] | HTTP | `5xx`, `429` and transport errors, or the statuses that you name |
+//! | [`HttpStatus::reading`] | answers of another type that have a status and headers | the same |
 //! | [`GrpcStatus`] | gRPC over HTTP | statuses such as `UNAVAILABLE`, in the head or in the trailers |
 //! | [`ErrorsFail`] | any service | `Err` |
 //! | a closure | any service | what it says |
@@ -68,6 +69,8 @@ mod http;
 #[cfg(feature = "http")]
 mod proxy_status;
 #[cfg(feature = "http")]
+mod reading;
+#[cfg(feature = "http")]
 mod statuses;
 #[cfg(test)]
 mod tests;
@@ -80,6 +83,7 @@ pub use {
     grpc::GrpcStatus,
     grpc_code::GrpcCode,
     http::{Custom, HttpStatus, Preset},
+    reading::Reading,
 };
 
 use crate::Verdict;

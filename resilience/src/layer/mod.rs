@@ -34,19 +34,24 @@ pub use future::ResponseFuture;
 pub use service::BreakerService;
 
 use crate::Breaker;
-use crate::classify::ErrorsFail;
+use crate::classify::{Classify, ErrorsFail};
 #[cfg(feature = "http")]
 use crate::classify::{GrpcStatus, HttpStatus};
-use crate::respond::AsError;
+use crate::respond::{AsError, Respond};
 #[cfg(feature = "http")]
 use crate::respond::{GrpcUnavailable, Http503};
 use std::any::type_name;
 use std::fmt;
 use tower_layer::Layer;
+use tower_service::Service;
 
 /// Whether a request is fit to be a probe.
 ///
 /// Implemented by [`AnyRequest`] and by closures from the request to a `bool`; see [`BreakerLayer::probe_if`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say of a `{Req}` whether it may probe",
+    note = "a closure has to spell out its argument: `|request: &_| ...`"
+)]
 pub trait MayProbe<Req> {
     /// Whether this request may be one of the first to try an upstream that was down.
     fn may_probe(&self, request: &Req) -> bool;
@@ -71,7 +76,7 @@ impl<F: Fn(&Req) -> bool, Req> MayProbe<Req> for F {
 
 /// Puts a [`Breaker`] around services.
 ///
-/// `C` judges answers ([`Classify`](crate::classify::Classify)), `R` shapes refusals ([`Respond`](crate::respond::Respond)),
+/// `C` judges answers ([`Classify`]), `R` shapes refusals ([`Respond`]),
 /// `P` says which requests may probe ([`MayProbe`]). The constructors choose them; most users never name one.
 ///
 /// ```
@@ -144,6 +149,36 @@ impl<C, R, P> BreakerLayer<C, R, P> {
     pub fn probe_if<Q>(self, may_probe: Q) -> BreakerLayer<C, R, Q> {
         let Self { breaker, classify, respond, may_probe: _ } = self;
         BreakerLayer { breaker, classify, respond, may_probe }
+    }
+
+    /// The same as [`layer`](Layer::layer), for requests that are named: if the service cannot be guarded like this, the
+    /// compiler says here which part does not fit, where a later `.call()` would only say that bounds were not satisfied.
+    ///
+    /// ```
+    /// use resilience::{Breaker, BreakerLayer};
+    /// use tower::service_fn;
+    ///
+    /// let ping = service_fn(|_: &'static str| async { Ok::<_, std::io::Error>("pong") });
+    /// let service = BreakerLayer::new(Breaker::new()).layer_for::<&'static str, _>(ping);
+    /// ```
+    ///
+    /// A preset for HTTP does not know what to make of a service that speaks something else:
+    ///
+    /// ```compile_fail,E0271
+    /// use resilience::{Breaker, BreakerLayer};
+    /// use tower::service_fn;
+    ///
+    /// let ping = service_fn(|_: &'static str| async { Ok::<_, std::io::Error>("pong") });
+    /// let service = BreakerLayer::for_http(Breaker::new()).layer_for::<&'static str, _>(ping);
+    /// ```
+    pub fn layer_for<Req, S>(&self, inner: S) -> BreakerService<S, C, R, P>
+    where
+        S: Service<Req>,
+        C: Classify<S::Response, S::Error> + Clone,
+        R: Respond<S::Response, S::Error> + Clone,
+        P: MayProbe<Req> + Clone,
+    {
+        self.layer(inner)
     }
 
     /// Waits while calls would be refused, in place of refusing them: the form for load balancers. See

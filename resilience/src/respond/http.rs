@@ -59,13 +59,24 @@ impl<B: Body, E> Respond<Response<B>, E> for Http503 {
     }
 
     fn refuse(&self, rejected: Rejected) -> Result<Self::Response, E> {
-        Ok(Response::<Bytes>::from(rejected).map(ResponseBody::refusal))
+        Ok(Self::response(rejected).map(ResponseBody::refusal))
     }
 }
 
-/// The `503` that [`Http503`] answers with, for handlers that ask a breaker themselves.
-impl From<Rejected> for Response<Bytes> {
-    fn from(rejected: Rejected) -> Self {
+impl Http503 {
+    /// The answer itself: for handlers that ask a breaker themselves, and for clients whose answers are made from it.
+    ///
+    /// ```
+    /// use resilience::{Breaker, respond::Http503};
+    ///
+    /// let breaker = Breaker::new();
+    /// breaker.force_open();
+    /// let response = Http503::response(breaker.try_acquire().unwrap_err());
+    /// assert_eq!(response.status(), 503);
+    /// assert_eq!(response.headers()["retry-after"], "1");
+    /// ```
+    #[must_use]
+    pub fn response(rejected: Rejected) -> Response<Bytes> {
         let body = Bytes::from(problem(&rejected));
         let length = HeaderValue::from(body.len());
         let mut response = Response::new(body);
@@ -78,6 +89,13 @@ impl From<Rejected> for Response<Bytes> {
         headers.insert(PROXY_STATUS, proxy_status(&rejected.breaker()));
         response.extensions_mut().insert(rejected);
         response
+    }
+}
+
+/// As [`Http503::response`].
+impl From<Rejected> for Response<Bytes> {
+    fn from(rejected: Rejected) -> Self {
+        Http503::response(rejected)
     }
 }
 

@@ -48,6 +48,12 @@ use crate::layer::Watch;
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no form for a refusal where calls end in `Result<{Res}, {E}>`",
+    note = "a closure has to spell out its argument and to answer with that result: `|rejected: Rejected| Ok(...)`",
+    note = "`Http503` and `GrpcUnavailable` answer where responses are `http::Response`s; `IntoInner` asks for `{E}: From<Rejected>`; \
+            `AsError` is for whatever there is"
+)]
 pub trait Respond<Res, E> {
     /// What answers become.
     type Response;

@@ -10,6 +10,8 @@ mod grpc;
 mod http_status;
 #[cfg(feature = "http")]
 mod proxy_status;
+#[cfg(feature = "http")]
+mod reading;
 
 use super::Classify;
 use crate::Verdict;
