@@ -94,7 +94,17 @@ impl Slot {
         let now = self.stays_open(gate)?;
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
         let now = if told.is_fresh(now) { clock::exact() } else { now };
-        Some(told.reject(self, now))
+        let rejected = told.reject(self, now);
+        self.count_refusal(rejected.reason());
+        Some(rejected)
+    }
+
+    /// Counts a refusal, if somebody wants to know how many there are.
+    #[inline]
+    fn count_refusal(&self, reason: Reason) {
+        if let Some(tally) = self.tally() {
+            tally.count_refusal(reason);
+        }
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
@@ -270,6 +280,7 @@ impl Slot {
             let kind = EventKind::Refused(refusal.reason);
             events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
         }
+        self.count_refusal(refusal.reason);
         // The step may have changed what refusals tell; it is needed now.
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
