@@ -294,6 +294,27 @@ mod documents {
 }
 
 #[test]
+fn a_policy_written_as_variables_is_read_back_over_whatever_there_was() {
+    let delays = CoolDown::ByLevel(vec![SECOND, Duration::from_millis(2500), Duration::from_nanos(90_000_000_001)]);
+    let listed = Policy { cool_down: delays, jitter: 1.0 / 3.0, ..Policy::default() };
+    let constant = Policy { cool_down: CoolDown::Constant(SECOND), ..every() };
+    let bare = Policy { window: None, ..Policy::default() };
+    // Patience that is not set cannot be unset by a variable, so it is the same in all of them.
+    let policies = [Policy::default(), every(), listed, constant, bare].map(|policy| Policy {
+        probe_patience: Some(SECOND),
+        probe_deadline: SECOND,
+        ..policy
+    });
+    for (base, policy) in policies.iter().flat_map(|base| policies.iter().map(move |policy| (base, policy))) {
+        assert_eq!(&base.clone().with_vars("X_", policy.to_vars("X_")).unwrap(), policy);
+    }
+    let known: BTreeSet<String> = VARIABLES.iter().map(|known| known.name.to_owned()).collect();
+    let written: BTreeSet<String> =
+        policies.iter().flat_map(|policy| policy.to_vars("")).map(|(name, _)| name).collect();
+    assert_eq!(written, known);
+}
+
+#[test]
 fn the_guide_lists_every_variable_as_it_is() {
     let guide = include_str!("../src/docs/configuring.rs");
     let beyond = guide.split("# Variables").nth(1).unwrap();

@@ -1,7 +1,8 @@
 //! A [`Policy`] from where services are configured: variables of the environment, documents, one on top of the other.
 //!
 //! - [`Policy::from_env`] reads variables with a prefix of yours, [`with_env`](Policy::with_env) lays them over a policy
-//!   that is there already, [`with_vars`](Policy::with_vars) takes them from anywhere. [`VARIABLES`] lists them all.
+//!   that is there already, [`with_vars`](Policy::with_vars) takes them from anywhere. [`VARIABLES`] lists them all;
+//!   [`to_vars`](Policy::to_vars) is the way back.
 //! - `Policy::from_document` (feature `serde`) reads a whole document of any format that serde knows.
 //!
 //! Every way ends with a checked policy or with a [`ConfigError`], which is one line that names the variable, or the
@@ -35,6 +36,7 @@ mod error;
 mod nearest;
 mod table;
 mod vars;
+mod written;
 
 pub use error::ConfigError;
 pub use table::{VARIABLES, Variable};

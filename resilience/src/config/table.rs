@@ -90,8 +90,8 @@ pub static VARIABLES: &[Variable] = &[
     variable(
         "PROBE_PATIENCE",
         "probe_patience",
-        TIME,
-        "A probe that is out for this long makes room for another (the first cool-down unless set)",
+        "a duration like 30s, or delay",
+        "A probe that is out for this long makes room for another; delay is the first cool-down",
     ),
     variable(
         "ABANDON_AFTER",

@@ -123,7 +123,7 @@ impl Vars<'_> {
             stages: self.or("STAGES", policy.stages, whole)?,
             stage_time: self.or("STAGE_TIME", policy.stage_time, time)?,
             probe_deadline: self.or("PROBE_DEADLINE", policy.probe_deadline, time)?,
-            probe_patience: self.get("PROBE_PATIENCE", time)?.or(policy.probe_patience),
+            probe_patience: self.or("PROBE_PATIENCE", policy.probe_patience, patience)?,
             abandon_after: self.or("ABANDON_AFTER", policy.abandon_after, time)?,
         })
     }
@@ -298,6 +298,11 @@ fn on_success(text: &str) -> Option<OnSuccess> {
 
 fn forgive(text: &str) -> Option<Forgive> {
     if matches!(text, "at-once" | "at_once") { Some(Forgive::AtOnce) } else { time(text).map(Forgive::Each) }
+}
+
+/// "As the delay" is what it is unless it is set.
+fn patience(text: &str) -> Option<Option<Duration>> {
+    if text == "delay" { Some(None) } else { time(text).map(Some) }
 }
 
 fn hints(text: &str) -> Option<Hints> {

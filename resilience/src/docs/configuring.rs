@@ -85,7 +85,7 @@
 //! | `STAGES` | `stages` | a whole number | Stages of recovery |
 //! | `STAGE_TIME` | `stage_time` | a duration like 30s or 250ms | The least time a stage lasts |
 //! | `PROBE_DEADLINE` | `probe_deadline` | a duration like 30s or 250ms | A probe that is out for this long has failed |
-//! | `PROBE_PATIENCE` | `probe_patience` | a duration like 30s or 250ms | A probe that is out for this long makes room for another (the first cool-down unless set) |
+//! | `PROBE_PATIENCE` | `probe_patience` | a duration like 30s, or delay | A probe that is out for this long makes room for another; delay is the first cool-down |
 //! | `ABANDON_AFTER` | `abandon_after` | a duration like 30s or 250ms | A call that is given up at this age or older is a failure; younger, it says nothing |
 //!
 //! # A new policy while it runs
