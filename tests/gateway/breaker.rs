@@ -41,9 +41,12 @@ async fn after_three_failures_nothing_reaches_the_upstream_and_reads_go_on() {
     for line in [
         "resilience_state{name=\"addEvent\",state=\"open\"} 1",
         "resilience_state{name=\"addEvent\",state=\"closed\"} 0",
-        "resilience_calls_total{name=\"addEvent\",outcome=\"admitted\"} 8",
-        "resilience_calls_total{name=\"addEvent\",outcome=\"failed\"} 3",
-        "resilience_calls_total{name=\"addEvent\",outcome=\"refused\"} 20",
+        "gateway_add_event_calls_total{outcome=\"admitted\"} 8",
+        "gateway_add_event_calls_total{outcome=\"failed\"} 3",
+        "gateway_add_event_calls_total{outcome=\"refused\"} 20",
+        "resilience_refusals_total{name=\"addEvent\",reason=\"open\"} 20",
+        "resilience_transitions_total{name=\"addEvent\",from=\"closed\",to=\"open\",reason=\"failure_window\"} 1",
+        "resilience_successes_total{name=\"addEvent\"} 5",
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }

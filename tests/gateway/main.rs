@@ -2,6 +2,7 @@
 
 mod breaker;
 mod control;
+mod dashboard;
 mod openapi;
 mod reads;
 mod requests;

@@ -240,5 +240,6 @@ fn refusals_are_never_recorded_and_never_move_the_deadline() {
     }
     probe.success();
     assert_eq!(breaker.snapshot().stage, 1);
-    assert_eq!(breaker.snapshot().counts, resilience::machine::Counts { probes: 1, ..before.counts });
+    let probe_results = resilience::machine::ProbeResults { succeeded: 1, ..before.counts.probe_results };
+    assert_eq!(breaker.snapshot().counts, resilience::machine::Counts { probes: 1, probe_results, ..before.counts });
 }

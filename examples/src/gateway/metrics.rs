@@ -1,20 +1,17 @@
 //! Numbers for Prometheus, in the `OpenMetrics` text form.
 //!
-//! What the breaker says is worked out when it is asked for; a call pays for three counters and one histogram.
+//! What the breaker says is the library's, worked out when it is asked for; a call pays for three counters of the
+//! gateway's own and one histogram.
 
 use crate::http::{Answer, Body, Problem};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Response, StatusCode};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
-use std::fmt;
-use std::sync::Arc;
+use resilience::observe::Watched;
 use std::time::Duration;
 
 const OPEN_METRICS: HeaderValue =
@@ -35,34 +32,6 @@ pub(crate) struct Calls {
     pub(crate) failed: Counter,
 }
 
-/// What a breaker says of itself, for the scrape.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct BreakerNumbers {
-    /// Its name.
-    pub(crate) name: String,
-    /// One of [`STATES`].
-    pub(crate) state: &'static str,
-    /// One of [`OVERLAYS`].
-    pub(crate) overlay: &'static str,
-    /// Failures in the window.
-    pub(crate) failures: u64,
-    /// Trips not yet forgiven.
-    pub(crate) level: u32,
-    /// How long calls are still refused.
-    pub(crate) remaining: Duration,
-    /// Trips since the start.
-    pub(crate) trips: u64,
-    /// Probes since the start.
-    pub(crate) probes: u64,
-    /// Outcomes that came too late to count.
-    pub(crate) late: u64,
-}
-
-/// The states of a breaker. Exactly one of their series is 1, the others are there and 0.
-pub(crate) const STATES: [&str; 3] = ["closed", "open", "half_open"];
-/// What an operator may lay over it. Likewise.
-pub(crate) const OVERLAYS: [&str; 4] = ["automatic", "forced_open", "forced_closed", "shadow"];
-
 /// All numbers of one gateway.
 #[derive(Debug)]
 pub(crate) struct Metrics {
@@ -75,10 +44,18 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// `breaker` is asked at each scrape.
-    pub(crate) fn new(breaker: impl Fn() -> BreakerNumbers + Send + Sync + 'static) -> Self {
+    /// The breakers are asked at each scrape.
+    pub(crate) fn new(breakers: &Watched) -> Self {
         let mut registry = Registry::default();
-        let calls = Calls::default();
+        registry.register_collector(Box::new(breakers.clone()));
+        let outcomes = Family::<Labels, Counter>::default();
+        let outcome = |outcome| outcomes.get_or_create(&[("outcome", outcome)]).clone();
+        let calls = Calls { admitted: outcome("admitted"), refused: outcome("refused"), failed: outcome("failed") };
+        registry.register(
+            "gateway_add_event_calls",
+            "Calls of the guarded route by what came of them; failed ones are admitted ones",
+            outcomes,
+        );
         let requests = Family::<RouteAndStatus, Counter>::default();
         registry.register("gateway_requests", "Requests by route and status", requests.clone());
         let seconds = Family::<Labels, Histogram, fn() -> Histogram>::new_with_constructor(latencies);
@@ -89,7 +66,6 @@ impl Metrics {
             "Requests to the upstream by what came of them",
             upstream.clone(),
         );
-        registry.register_collector(Box::new(BreakerCollector { calls: calls.clone(), numbers: Arc::new(breaker) }));
         Self { registry, requests, seconds, upstream, calls }
     }
 
@@ -127,100 +103,10 @@ fn latencies() -> Histogram {
     Histogram::new((0..18).map(|power| 1e-4 * f64::from(1 << power)))
 }
 
-struct BreakerCollector {
-    calls: Calls,
-    numbers: Arc<dyn Fn() -> BreakerNumbers + Send + Sync>,
-}
-
-impl fmt::Debug for BreakerCollector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BreakerCollector").field("calls", &self.calls).finish_non_exhaustive()
-    }
-}
-
-impl Collector for BreakerCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let now = (self.numbers)();
-        let name = ("name", now.name.as_str());
-        let counter = ConstCounter::<u64>::TYPE;
-
-        let mut states = encoder.encode_descriptor(
-            "resilience_state",
-            "1 for the state, 0 for the others",
-            None,
-            MetricType::Gauge,
-        )?;
-        for state in STATES {
-            let labels = [name, ("state", state)];
-            states.encode_family(&labels)?.encode_gauge(&i64::from(state == now.state))?;
-        }
-        let mut overlays = encoder.encode_descriptor(
-            "resilience_overlay",
-            "1 for what the operator laid over it, 0 for the others",
-            None,
-            MetricType::Gauge,
-        )?;
-        for overlay in OVERLAYS {
-            let labels = [name, ("overlay", overlay)];
-            overlays.encode_family(&labels)?.encode_gauge(&i64::from(overlay == now.overlay))?;
-        }
-        let mut calls = encoder.encode_descriptor(
-            "resilience_calls",
-            "Calls by what came of them; failed ones are admitted ones",
-            None,
-            counter,
-        )?;
-        for (outcome, count) in
-            [("admitted", &self.calls.admitted), ("refused", &self.calls.refused), ("failed", &self.calls.failed)]
-        {
-            let labels = [name, ("outcome", outcome)];
-            calls.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count.get(), None)?;
-        }
-        for (metric, help, count) in [
-            ("resilience_trips", "Times it went open", now.trips),
-            ("resilience_probes", "Probes let through", now.probes),
-            ("resilience_late_outcomes", "Outcomes that came too late to count", now.late),
-        ] {
-            let mut metric = encoder.encode_descriptor(metric, help, None, counter)?;
-            metric.encode_family(&[name])?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
-        }
-        let gauge = ConstGauge::<f64>::TYPE;
-        for (metric, help, value) in [
-            ("resilience_window_failures", "Failures in the window", precise(now.failures)),
-            ("resilience_level", "Trips not yet forgiven", f64::from(now.level)),
-            ("resilience_remaining_seconds", "How long calls are still refused", now.remaining.as_secs_f64()),
-        ] {
-            let mut metric = encoder.encode_descriptor(metric, help, None, gauge)?;
-            metric.encode_family(&[name])?.encode_gauge(&value)?;
-        }
-        Ok(())
-    }
-}
-
-/// A window holds at most a million failures, far below where an `f64` loses whole numbers.
-#[allow(clippy::cast_precision_loss)]
-fn precise(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use http_body_util::BodyExt;
-
-    fn numbers() -> BreakerNumbers {
-        BreakerNumbers {
-            name: "addEvent".to_owned(),
-            state: "open",
-            overlay: "automatic",
-            failures: 2,
-            level: 1,
-            remaining: Duration::from_millis(1500),
-            trips: 4,
-            probes: 3,
-            late: 0,
-        }
-    }
 
     async fn page(metrics: &Metrics) -> String {
         let body = metrics.answer().unwrap().into_body().collect().await.unwrap().to_bytes();
@@ -228,26 +114,27 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn exactly_one_state_is_one_and_the_others_are_there() {
-        let page = page(&Metrics::new(numbers)).await;
+    async fn a_breaker_tells_of_itself_at_each_scrape() {
+        let watched = Watched::new();
+        let breaker = resilience::Breaker::builder().name("addEvent").build().unwrap();
+        watched.add(&breaker).unwrap();
+        let metrics = Metrics::new(&watched);
+        assert!(page(&metrics).await.contains("resilience_state{name=\"addEvent\",state=\"open\"} 0\n"));
+        breaker.force_open();
+        let page = page(&metrics).await;
         assert!(page.contains("resilience_state{name=\"addEvent\",state=\"open\"} 1\n"), "{page}");
-        assert!(page.contains("resilience_state{name=\"addEvent\",state=\"closed\"} 0\n"), "{page}");
-        assert!(page.contains("resilience_state{name=\"addEvent\",state=\"half_open\"} 0\n"), "{page}");
-        assert!(page.contains("resilience_overlay{name=\"addEvent\",overlay=\"automatic\"} 1\n"), "{page}");
-        assert!(page.contains("resilience_trips_total{name=\"addEvent\"} 4\n"), "{page}");
-        assert!(page.contains("resilience_remaining_seconds{name=\"addEvent\"} 1.5\n"), "{page}");
         assert!(page.ends_with("# EOF\n"), "{page}");
     }
 
     #[tokio::test]
     async fn calls_and_requests_are_counted() {
-        let metrics = Metrics::new(numbers);
+        let metrics = Metrics::new(&Watched::new());
         metrics.calls.refused.inc();
         metrics.answered("/addEvent", StatusCode::SERVICE_UNAVAILABLE, Duration::from_micros(90));
         metrics.asked("answered");
         let page = page(&metrics).await;
-        assert!(page.contains("resilience_calls_total{name=\"addEvent\",outcome=\"refused\"} 1\n"), "{page}");
-        assert!(page.contains("resilience_calls_total{name=\"addEvent\",outcome=\"admitted\"} 0\n"), "{page}");
+        assert!(page.contains("gateway_add_event_calls_total{outcome=\"refused\"} 1\n"), "{page}");
+        assert!(page.contains("gateway_add_event_calls_total{outcome=\"admitted\"} 0\n"), "{page}");
         assert!(page.contains("gateway_requests_total{route=\"/addEvent\",status=\"503\"} 1\n"), "{page}");
         assert!(
             page.contains("gateway_request_duration_seconds_bucket{le=\"0.0001\",route=\"/addEvent\"} 1\n"),

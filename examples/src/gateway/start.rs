@@ -9,7 +9,7 @@ use super::lookups::Lookups;
 use super::metrics::Metrics;
 use super::observed::Observed;
 use super::routes::routes;
-use super::status::{Journal, Status, Streams, numbers};
+use super::status::{Journal, Status, Streams};
 use super::upstream::{Base, ClientSettings, HttpClient, Upstream};
 use crate::event_api;
 use crate::http::router::RouterError;
@@ -17,7 +17,7 @@ use crate::http::serve::Drained;
 use crate::http::{self, Server};
 use ::http::Method;
 use resilience::Breaker;
-use resilience::observe::Tracing;
+use resilience::observe::{Tracing, Watched};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -130,11 +130,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .policy(policy)
         .observer(Tracing::new())
         .observer(journal.clone())
+        .count_successes()
         .build()
         // Its parts were checked by name already; what is left is their combination.
         .map_err(|error| ConfigError::new("RESILIENCE_PROBES", error.to_string()))?;
-    let asked = breaker.clone();
-    let metrics = Arc::new(Metrics::new(move || numbers(&asked)));
+    let watched = Watched::new();
+    // The set is new, so that no other breaker of that name is in it.
+    watched.add(&breaker).expect("an empty set");
+    let metrics = Arc::new(Metrics::new(&watched));
     let client = HttpClient::new(ClientSettings {
         base,
         timeout: config.bounds.upstream_timeout,

@@ -87,7 +87,9 @@ impl Slot {
         if !is_well_before(now, told.until) || !self.still_tells(gate, told.edition) {
             return None;
         }
-        Some(told.reject_plainly(self, now).unwrap_or_else(|| self.reject_otherwise(told, now)))
+        let rejected = told.reject_plainly(self, now).unwrap_or_else(|| self.reject_otherwise(told, now));
+        self.count_refusal(rejected.reason());
+        Some(rejected)
     }
 
     #[cold]
@@ -95,6 +97,14 @@ impl Slot {
     fn reject_otherwise(&'static self, told: Told, now: Instant) -> Rejected {
         // A clock that lags behind the trip itself would tell to wait for longer than the breaker is open.
         told.reject(self, if told.is_fresh(now) { clock::exact() } else { now })
+    }
+
+    /// Counts a refusal, if somebody wants to know how many there are.
+    #[inline]
+    fn count_refusal(&self, reason: Reason) {
+        if let Some(tally) = self.tally() {
+            tally.count_refusal(reason);
+        }
     }
 
     /// A call that comes after the service was found refusing: it is refused, whatever has happened since.
@@ -274,6 +284,7 @@ impl Slot {
             let kind = EventKind::Refused(refusal.reason);
             events.push(Event { at: cx.now(), epoch: machine.epoch(), shadow: false, kind });
         }
+        self.count_refusal(refusal.reason);
         // The step may have changed what refusals tell; it is needed now.
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)

@@ -8,6 +8,7 @@ mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;
+mod sight;
 mod since;
 mod slot;
 mod snapshot;
@@ -25,12 +26,13 @@ pub use builder::Builder;
 pub use called::{ByResult, Called};
 pub use permit::Permit;
 pub use rejected::{Rejected, TripSummary};
-pub use snapshot::{QuotaSnapshot, Snapshot, State};
+pub use snapshot::{QuotaSnapshot, Refusals, Snapshot, State};
 pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 
 #[cfg(feature = "http")]
 pub(crate) use permit::BodyPermit;
 pub(crate) use permit::CallPermit;
+pub(crate) use sight::WeakSight;
 pub(crate) use since::Since;
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
@@ -205,12 +207,14 @@ impl Breaker {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let successes = self.slot.tally().and_then(Tally::successes);
+        let refusals = self.slot.tally().and_then(Tally::refusals);
         self.slot.read(|cell, cx| {
             let mut view = cell.machine.view(cx);
             // The machine hands on those of before a restart.
             let before = view.counts.successes.unwrap_or(0);
             view.counts.successes = successes.map(|counted| counted.saturating_add(before));
-            Snapshot::of(view, &cell.setup.name, cx.now())
+            let history = cell.setup.ledger.as_ref().map(|ledger| ledger.with(&cell.machine.due(cx)));
+            Snapshot::of(view, &cell.setup.name, cx.now()).counted(refusals, history.as_ref(), cx.now())
         })
     }
 

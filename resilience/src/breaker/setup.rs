@@ -1,7 +1,7 @@
 use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
-use crate::observe::Outbox;
+use crate::observe::{Ledger, Outbox};
 use crate::policy::Rules;
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +13,9 @@ pub(crate) struct Setup {
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) outbox: Option<Arc<Outbox>>,
     pub(super) counts_successes: bool,
+    pub(super) counts_refusals: bool,
+    /// Where transitions are counted, if they are.
+    pub(super) ledger: Option<Arc<Ledger>>,
     /// Where services wait for a change; made with the first that does.
     pub(super) room: Option<Arc<WaitingRoom>>,
 }
@@ -22,7 +25,16 @@ pub(super) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, counts_successes: false, room: None }
+        Self {
+            rules,
+            name: Arc::from(UNNAMED),
+            clock: None,
+            outbox: None,
+            counts_successes: false,
+            counts_refusals: false,
+            ledger: None,
+            room: None,
+        }
     }
 
     /// The default rules, shared by all breakers that were told nothing.
@@ -40,6 +52,11 @@ impl Setup {
         self.counts_successes || self.rules.counts_calls()
     }
 
+    /// Whether anything is counted by many threads at once.
+    pub(super) fn wants_tally(&self) -> bool {
+        self.counts_calls() || self.counts_refusals
+    }
+
     pub(super) fn has_own_clock(&self) -> bool {
         self.clock.is_some()
     }
@@ -48,8 +65,11 @@ impl Setup {
         self.outbox.as_ref().is_some_and(|outbox| outbox.wants_refusals())
     }
 
-    /// Queues events for whoever listens; the outbox, if something has to be delivered.
+    /// Counts events, and queues them for whoever listens; the outbox, if something has to be delivered.
     pub(super) fn queue(&self, events: Vec<Event>) -> Option<Arc<Outbox>> {
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !events.is_empty()) {
+            ledger.note(&events);
+        }
         let outbox = self.outbox.as_ref().filter(|_| !events.is_empty())?;
         outbox.queue(events);
         Some(Arc::clone(outbox))

@@ -94,7 +94,7 @@ impl Slot {
         if let Some(tally) = slot.tally() {
             // Nor are the calls that it counted.
             tally.clear();
-            tally.forget_successes();
+            tally.forget_totals();
         }
         slot.publish(&cell);
         drop(cell);
@@ -117,7 +117,6 @@ impl Slot {
     }
 
     /// One owner more, if there is one at all.
-    #[cfg(feature = "tokio")]
     pub(super) fn try_share(&'static self) -> bool {
         let more = |owners: u32| (owners > 0).then(|| owners + 1);
         // `Acquire`, as an owner that is found must be one who has set the slot up.
@@ -248,11 +247,11 @@ impl Slot {
 
     /// Makes sure that there is a tally if one is wanted, and that it counts by the rules.
     pub(super) fn prepare_tally(&self, setup: &Setup) {
-        if setup.counts_calls() {
+        if setup.wants_tally() {
             self.tally.get_or_init(|| Box::leak(Box::new(Tally::new())));
         }
         if let Some(tally) = self.tally() {
-            tally.set(&setup.rules, setup.counts_successes);
+            tally.set(&setup.rules, setup.counts_successes, setup.counts_refusals);
         }
     }
 

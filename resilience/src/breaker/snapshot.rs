@@ -1,6 +1,7 @@
 use super::rejected::TripSummary;
 use crate::clock::{self, Instant, nanos};
-use crate::machine::{Counts, Overlay, Phase, QuotaLeft, Saved, Trip, View};
+use crate::machine::{Counts, Overlay, Phase, QuotaLeft, Reason, Saved, Trip, View};
+use crate::observe::{History, TransitionCount};
 use std::time::{Duration, SystemTime};
 
 /// What callers meet: the phase, with a forced overlay on top of it.
@@ -32,11 +33,82 @@ impl State {
     }
 
     pub(super) fn of(view: &View) -> Self {
-        match (view.overlay, view.phase) {
-            (Overlay::ForcedOpen, _) => Self::Open,
-            (Overlay::ForcedClosed, _) | (_, Phase::Closed) => Self::Closed,
-            (_, Phase::Open { .. }) => Self::Open,
-            (_, Phase::HalfOpen { .. }) => Self::HalfOpen,
+        Self::under(view.overlay, Self::of_phase(view.phase))
+    }
+
+    pub(super) const fn of_phase(phase: Phase) -> Self {
+        match phase {
+            Phase::Closed => Self::Closed,
+            Phase::Open { .. } => Self::Open,
+            Phase::HalfOpen { .. } => Self::HalfOpen,
+        }
+    }
+
+    /// What callers meet of a phase that lies under this overlay.
+    pub(crate) const fn under(overlay: Overlay, phase: Self) -> Self {
+        match overlay {
+            Overlay::ForcedOpen => Self::Open,
+            Overlay::ForcedClosed => Self::Closed,
+            Overlay::Automatic | Overlay::Shadow => phase,
+        }
+    }
+}
+
+/// How many calls were refused, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+#[non_exhaustive]
+pub struct Refusals {
+    /// [`Reason::Open`].
+    pub open: u64,
+    /// [`Reason::ProbesOut`].
+    pub probes_out: u64,
+    /// [`Reason::MayNotProbe`].
+    pub may_not_probe: u64,
+    /// [`Reason::ForcedOpen`].
+    pub forced_open: u64,
+    /// [`Reason::StaleReadiness`].
+    pub stale_readiness: u64,
+    /// [`Reason::Quota`].
+    pub quota: u64,
+}
+
+impl Refusals {
+    /// Each reason with its count, zeros too.
+    ///
+    /// ```
+    /// use resilience::{Breaker, Reason};
+    ///
+    /// let breaker = Breaker::builder().count_refusals().build()?;
+    /// breaker.force_open();
+    /// assert!(breaker.try_acquire().is_err());
+    /// let refusals = breaker.snapshot().refusals.unwrap();
+    /// assert_eq!(refusals.forced_open, 1);
+    /// assert_eq!(refusals.iter().map(|(_, count)| count).sum::<u64>(), 1);
+    /// # Ok::<(), resilience::PolicyError>(())
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + use<> {
+        let Self { open, probes_out, may_not_probe, forced_open, stale_readiness, quota } = *self;
+        [
+            (Reason::Open, open),
+            (Reason::ProbesOut, probes_out),
+            (Reason::MayNotProbe, may_not_probe),
+            (Reason::ForcedOpen, forced_open),
+            (Reason::StaleReadiness, stale_readiness),
+            (Reason::Quota, quota),
+        ]
+        .into_iter()
+    }
+
+    pub(super) fn by(count: impl Fn(Reason) -> u64) -> Self {
+        Self {
+            open: count(Reason::Open),
+            probes_out: count(Reason::ProbesOut),
+            may_not_probe: count(Reason::MayNotProbe),
+            forced_open: count(Reason::ForcedOpen),
+            stale_readiness: count(Reason::StaleReadiness),
+            quota: count(Reason::Quota),
         }
     }
 }
@@ -81,6 +153,16 @@ pub struct Snapshot {
     pub quota: Option<QuotaSnapshot>,
     /// Totals of what is not healthy.
     pub counts: Counts,
+    /// Calls refused, if they are counted: see [`Builder::count_refusals`](crate::Builder::count_refusals).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub refusals: Option<Refusals>,
+    /// The changes of state that there have been, if they are counted: see
+    /// [`Builder::count_transitions`](crate::Builder::count_transitions).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub transitions: Option<Vec<TransitionCount>>,
+    /// How long callers met it open in all, if transitions are counted.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub open_time: Option<Duration>,
     /// Grows with every change of phase or overlay.
     pub epoch: u64,
     /// When it was taken, by the wall clock; 1970 where there is none.
@@ -137,8 +219,38 @@ impl Snapshot {
                 reset_in: left.server.map(|(_, until)| until.saturating_since(now)),
             }),
             counts: view.counts,
+            refusals: None,
+            transitions: None,
+            open_time: None,
             epoch: view.epoch,
             taken_at: clock::wall().unwrap_or(SystemTime::UNIX_EPOCH),
+        }
+    }
+
+    /// With what is counted beside the machine, if it is.
+    pub(super) fn counted(self, refusals: Option<Refusals>, history: Option<&History>, now: Instant) -> Self {
+        let transitions = history.map(History::transitions);
+        Self { refusals, transitions, open_time: history.map(|history| history.open_time(now)), ..self }
+    }
+
+    /// How long every call is still refused, if it is and an end is known.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use resilience::{Breaker, clock::Manual};
+    ///
+    /// let breaker = Breaker::builder().clock(Manual::new()).build()?;
+    /// assert_eq!(breaker.snapshot().refuses_for(), None);
+    /// breaker.force_open_for(Duration::from_secs(5));
+    /// assert_eq!(breaker.snapshot().refuses_for(), Some(Duration::from_secs(5)));
+    /// # Ok::<(), resilience::PolicyError>(())
+    /// ```
+    #[must_use]
+    pub fn refuses_for(&self) -> Option<Duration> {
+        match self.overlay {
+            Overlay::ForcedOpen => self.overlay_remaining,
+            Overlay::ForcedClosed | Overlay::Shadow => None,
+            Overlay::Automatic => self.remaining,
         }
     }
 

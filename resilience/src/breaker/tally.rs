@@ -4,9 +4,10 @@
 //! whatever the traffic; a bucket is a 64th of the window, and it leaves as a whole. What is not healthy is rare, and
 //! is counted on one ring for all.
 
+use super::snapshot::Refusals;
 use crate::Verdict;
 use crate::clock::{self, Instant, nanos};
-use crate::machine::Tally as Totals;
+use crate::machine::{Reason, Tally as Totals};
 use crate::policy::Rules;
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -159,14 +160,22 @@ pub(super) struct Tally {
     /// It is not, no call is timed, and only failures are counted apart.
     plain: AtomicBool,
     counts_successes: AtomicBool,
+    counts_refusals: AtomicBool,
     /// All of them, not only those of a window.
-    successes: Box<[Stripe]>,
+    totals: Box<[Stripe]>,
 }
 
-/// A count of one thread, or of few, on a line of its own.
+/// The counts of one thread, or of few, on a line of their own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Stripe(AtomicU64);
+struct Stripe {
+    successes: AtomicU64,
+    /// By the code of the reason.
+    refusals: [AtomicU64; REASONS],
+}
+
+/// What fits the line; there are fewer reasons than that.
+const REASONS: usize = 7;
 
 impl Tally {
     /// One that counts nothing yet.
@@ -179,12 +188,14 @@ impl Tally {
             precise: AtomicBool::new(false),
             plain: AtomicBool::new(false),
             counts_successes: AtomicBool::new(false),
-            successes: (0..stripes()).map(|_| Stripe::default()).collect(),
+            counts_refusals: AtomicBool::new(false),
+            totals: (0..stripes()).map(|_| Stripe::default()).collect(),
         }
     }
 
-    pub(super) fn set(&self, rules: &Rules, counts_successes: bool) {
+    pub(super) fn set(&self, rules: &Rules, counts_successes: bool, counts_refusals: bool) {
         self.counts_successes.store(counts_successes, Ordering::Relaxed);
+        self.counts_refusals.store(counts_refusals, Ordering::Relaxed);
         let policy = rules.policy();
         let (rate, slow) = (policy.failure_rate.map(|rate| rate.over), policy.slow_calls.map(|slow| slow.over));
         self.rate.set(rate.map(nanos));
@@ -203,22 +214,50 @@ impl Tally {
     }
 
     /// For the next owner of the slot.
-    pub(super) fn forget_successes(&self) {
-        self.successes.iter().for_each(|stripe| stripe.0.store(0, Ordering::Relaxed));
+    pub(super) fn forget_totals(&self) {
+        for Stripe { successes, refusals } in &self.totals {
+            successes.store(0, Ordering::Relaxed);
+            refusals.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+        }
     }
 
     /// How many successes there were, if they are counted.
     pub(super) fn successes(&self) -> Option<u64> {
-        let count = || self.successes.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum();
+        let count = || self.totals.iter().map(|stripe| stripe.successes.load(Ordering::Relaxed)).sum();
         self.counts_successes.load(Ordering::Relaxed).then(count)
+    }
+
+    /// How many refusals there were, if they are counted.
+    pub(super) fn refusals(&self) -> Option<Refusals> {
+        let by = |reason: Reason| {
+            let counts = self.totals.iter().filter_map(|stripe| stripe.refusals.get(usize::from(reason.code())));
+            counts.map(|count| count.load(Ordering::Relaxed)).sum()
+        };
+        self.counts_refusals.load(Ordering::Relaxed).then(|| Refusals::by(by))
+    }
+
+    /// Counts a refusal for whoever wants to see how many there were.
+    #[inline]
+    pub(super) fn count_refusal(&self, reason: Reason) {
+        if self.counts_refusals.load(Ordering::Relaxed) {
+            self.add_refusals(reason, 1);
+        }
+    }
+
+    /// Counts refusals, those of before a restart too.
+    pub(super) fn add_refusals(&self, reason: Reason, more: u64) {
+        let own = self.totals.get(stripe() & (self.totals.len() - 1));
+        if let Some(count) = own.and_then(|own| own.refusals.get(usize::from(reason.code()))) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
     }
 
     /// Counts a success for whoever wants to see how many there were.
     #[inline]
     pub(super) fn count_success(&self) {
         if self.counts_successes.load(Ordering::Relaxed) {
-            if let Some(stripe) = self.successes.get(stripe() & (self.successes.len() - 1)) {
-                stripe.0.fetch_add(1, Ordering::Relaxed);
+            if let Some(stripe) = self.totals.get(stripe() & (self.totals.len() - 1)) {
+                stripe.successes.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -303,7 +342,7 @@ mod tests {
     fn tally(over: Duration) -> Tally {
         let tally = Tally::new();
         let failure_rate = Some(FailureRate { ratio: 0.5, over, min_calls: 1 });
-        tally.set(&Rules::new(Policy { failure_rate, ..Policy::default() }).unwrap(), false);
+        tally.set(&Rules::new(Policy { failure_rate, ..Policy::default() }).unwrap(), false, false);
         tally
     }
 
@@ -332,14 +371,14 @@ mod tests {
         let tally = tally(Duration::from_secs(10));
         count(&tally, Verdict::Success, SECOND);
         assert_eq!(tally.successes(), None);
-        tally.set(&Rules::default(), true);
+        tally.set(&Rules::default(), true, false);
         for at in 0..100 {
             count(&tally, Verdict::Success, at * SECOND);
             count(&tally, Verdict::Reachable, at * SECOND);
         }
         tally.clear();
         assert_eq!(tally.successes(), Some(100));
-        tally.forget_successes();
+        tally.forget_totals();
         assert_eq!(tally.successes(), Some(0));
     }
 

@@ -26,11 +26,7 @@ impl WeakBreaker {
     /// The breaker, if it is still there. Not to be held while waiting.
     fn upgrade(&self) -> Option<Breaker> {
         let room = self.room.upgrade()?;
-        // From here on the slot is not given back, whoever owns it.
-        let owned = self.slot.try_share().then(|| Breaker { slot: self.slot })?;
-        let is_the_same =
-            owned.slot.read(|cell, _| cell.setup.room.as_ref().is_some_and(|now| Arc::ptr_eq(now, &room)));
-        is_the_same.then_some(owned)
+        self.slot.upgrade(|setup| setup.room.as_ref().is_some_and(|now| Arc::ptr_eq(now, &room)))
     }
 }
 

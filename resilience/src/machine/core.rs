@@ -155,7 +155,9 @@ impl Machine {
                 }
                 Step::Probes(Due::Overdue) => {
                     let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
-                    if half_open.give_up_oldest() {
+                    let failed = half_open.give_up_oldest();
+                    self.rest_mut().counts.probe_results.overdue += 1;
+                    if failed {
                         self.rest_mut().counts.failures += 1;
                         self.trip(cx, Cause::one(Rule::ProbeDeadline, at), None, fx);
                     }
@@ -169,6 +171,15 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// What [`settle`](Self::settle) would tell now.
+    pub(crate) fn due(&self, cx: &Context<'_>) -> Vec<Event> {
+        let mut events = Vec::new();
+        if self.next_step(cx).is_some() {
+            self.clone().settle(cx, &mut events);
+        }
+        events
     }
 
     pub(super) fn next_step(&self, cx: &Context<'_>) -> Option<(Instant, Step)> {

@@ -52,4 +52,4 @@ pub(crate) use outcome::mix;
 pub use quota::QuotaLeft;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};
-pub use view::{Counts, Overlay, Phase, View};
+pub use view::{Counts, Overlay, Phase, ProbeResults, View};

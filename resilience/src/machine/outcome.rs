@@ -58,22 +58,30 @@ impl Machine {
     }
 
     fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: Report, fx: &mut Vec<Event>) {
-        let Some(State::HalfOpen(half_open)) = self.state_mut() else { return };
+        let Some(rest) = self.rest.as_deref_mut() else { return };
+        let State::HalfOpen(half_open) = &mut rest.state else { return };
         let Some(returned) = half_open.take_back(number) else { return self.count_late(self.epoch) };
         let slow = report.slow && cx.rules.policy().slow_calls.is_some();
+        let results = &mut rest.counts.probe_results;
         let (rule, hint) = match report.verdict {
-            Verdict::Ignore => return,
+            Verdict::Ignore => {
+                let silent = if report.answered { &mut results.ignored } else { &mut results.abandoned };
+                *silent += 1;
+                return;
+            }
             Verdict::Failure(hint) => (Rule::Probe, hint.map(Hint::wait)),
             Verdict::Limited(wait) if cx.rules.obeys_hints() && !wait.is_zero() => (Rule::Probe, Some(wait)),
             Verdict::Relayed(hint) => (Rule::Probe, hint),
             // What trips by slowness must not be closed by a slow success.
             Verdict::Success | Verdict::Reachable | Verdict::Limited(_) if slow => (Rule::SlowCalls, None),
             Verdict::Success | Verdict::Reachable | Verdict::Limited(_) => {
+                results.succeeded += 1;
                 half_open.succeed(returned, cx.rules, cx.now);
                 return self.settle(cx, fx);
             }
         };
-        self.rest_mut().counts.failures += 1;
+        results.failed += 1;
+        rest.counts.failures += 1;
         self.trip(cx, Cause::one(rule, cx.now), hint.map(|wait| cx.now.plus(nanos(wait))), fx);
     }
 

@@ -75,8 +75,27 @@ pub struct Counts {
     pub late: u64,
     /// Probes admitted.
     pub probes: u64,
+    /// What came of them.
+    pub probe_results: ProbeResults,
     /// Calls that shadow mode admitted although the machine would have refused them.
     pub shadow_refused: u64,
+}
+
+/// What came of the probes. One that is still out, or was when the phase changed under it, is none of these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default))]
+pub struct ProbeResults {
+    /// The upstream answered well, or at least answered.
+    pub succeeded: u64,
+    /// It failed, or took too long where slow calls trip.
+    pub failed: u64,
+    /// The outcome said nothing about the upstream.
+    pub ignored: u64,
+    /// The call was given up before its outcome, too early to blame the upstream.
+    pub abandoned: u64,
+    /// It was out until its deadline.
+    pub overdue: u64,
 }
 
 /// All that can be seen of a machine at one instant.

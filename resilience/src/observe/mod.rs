@@ -27,18 +27,33 @@
 
 #[cfg(not(target_family = "wasm"))]
 mod background;
+mod history;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
+#[cfg(feature = "opentelemetry")]
+#[cfg_attr(docsrs, doc(cfg(feature = "opentelemetry")))]
+pub mod opentelemetry;
 mod outbox;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+mod sample;
 #[cfg(feature = "tracing")]
 mod tracing;
 mod transitions;
+mod watched;
 
 #[cfg(feature = "tracing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
 pub use self::tracing::Tracing;
 #[cfg(not(target_family = "wasm"))]
 pub use background::Background;
+pub(crate) use history::{History, Ledger};
+pub use history::{TransitionCount, TransitionReason, UnknownReason};
 pub(crate) use outbox::Outbox;
+pub use sample::{METRICS, Metric, MetricKind, Sample, Value};
 pub use transitions::Transitions;
+pub use watched::{NameTaken, Watched};
 
 use crate::machine::Event;
 

@@ -28,6 +28,12 @@ impl PolicyError {
         self.field
     }
 
+    /// The value that is out of its range, as `Debug` writes it.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
     /// What the field may be, in words.
     #[must_use]
     pub const fn range(&self) -> &'static str {

@@ -18,7 +18,7 @@ mod report;
 mod stream;
 
 pub(crate) use journal::Journal;
-pub(crate) use report::{Report, numbers};
+pub(crate) use report::Report;
 pub(crate) use stream::Streams;
 
 use super::app::App;

@@ -1,7 +1,7 @@
 //! The document of `GET /status`: what the page shows, and the breaker's own snapshot with it.
 
 use super::journal::{Journal, Line, in_words, spoken};
-use crate::gateway::metrics::{BreakerNumbers, Calls};
+use crate::gateway::metrics::Calls;
 use resilience::policy::{CoolDown, Policy};
 use resilience::{Breaker, Overlay, Snapshot, State};
 use schemars::JsonSchema;
@@ -84,7 +84,7 @@ impl Report {
             state: snapshot.state.name(),
             overlay: snapshot.overlay.name(),
             reason: reason(&snapshot),
-            remaining_ms: refusing_for(&snapshot).map(millis),
+            remaining_ms: snapshot.refuses_for().map(millis),
             open_for_ms: snapshot.open_for.filter(|_| snapshot.overlay != Overlay::ForcedOpen).map(millis),
             level: snapshot.level,
             next_cool_down_ms: cool_down(&policy, snapshot.level).map(millis),
@@ -105,31 +105,6 @@ impl Report {
             started_at_ms,
             snapshot,
         }
-    }
-}
-
-/// The same for a scrape.
-pub(crate) fn numbers(breaker: &Breaker) -> BreakerNumbers {
-    let snapshot = breaker.snapshot();
-    BreakerNumbers {
-        state: snapshot.state.name(),
-        overlay: snapshot.overlay.name(),
-        failures: snapshot.failures.len() as u64,
-        level: snapshot.level,
-        remaining: refusing_for(&snapshot).unwrap_or_default(),
-        trips: snapshot.counts.trips,
-        probes: snapshot.counts.probes,
-        late: snapshot.counts.late,
-        name: snapshot.name,
-    }
-}
-
-/// How long every call is still refused, if it is and an end is known.
-fn refusing_for(snapshot: &Snapshot) -> Option<Duration> {
-    match snapshot.overlay {
-        Overlay::ForcedOpen => snapshot.overlay_remaining,
-        Overlay::ForcedClosed | Overlay::Shadow => None,
-        Overlay::Automatic => snapshot.remaining,
     }
 }
 
@@ -204,7 +179,6 @@ mod tests {
         assert_eq!((&forced["state"], &forced["overlay"]), (&"open".into(), &"forced_open".into()));
         assert_eq!(forced["reason"], "forced open by an operator");
         assert_eq!(forced["remaining_ms"], 9000);
-        assert_eq!(numbers(&breaker).remaining, Duration::from_secs(9));
     }
 
     #[test]
