@@ -42,8 +42,8 @@ const OWNER_AT: u32 = EDITION_AT + EDITION_BITS;
 const OWNER_BITS: u32 = 6;
 const COARSE: u64 = 1 << (OWNER_AT + OWNER_BITS);
 const WAIT_AT: u32 = OWNER_AT + OWNER_BITS + 1;
-/// Waits of more than 9 hours are kept in units of 2^19 ns, rounded up.
-const COARSE_SHIFT: u32 = WAIT_AT;
+/// Waits of more than 9 hours are kept in milliseconds, rounded up: whole seconds stay what they are.
+const COARSE_UNIT: u64 = 1_000_000;
 
 /// Why the breaker is not closed, as a refusal or a snapshot tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +66,7 @@ pub struct TripSummary {
 impl Rejected {
     #[inline]
     pub(super) fn new(slot: &'static Slot, reason: Reason, wait: u64, edition: Edition) -> Self {
-        let (unit, wait) = if wait >> (64 - WAIT_AT) == 0 {
-            (0, wait)
-        } else {
-            (COARSE, (wait >> COARSE_SHIFT).saturating_add(1).min(u64::MAX >> WAIT_AT))
-        };
+        let (unit, wait) = if wait >> (64 - WAIT_AT) == 0 { (0, wait) } else { (COARSE, wait.div_ceil(COARSE_UNIT)) };
         let packed = u64::from(reason.code()) | edition.packed() | unit | wait << WAIT_AT;
         Self { slot, packed }
     }
@@ -92,7 +88,7 @@ impl Rejected {
 
     const fn wait(&self) -> u64 {
         let wait = self.packed >> WAIT_AT;
-        if self.packed & COARSE == 0 { wait } else { wait << COARSE_SHIFT }
+        if self.packed & COARSE == 0 { wait } else { wait.saturating_mul(COARSE_UNIT) }
     }
 
     /// Why the call was refused.
@@ -327,16 +323,27 @@ mod tests {
     #[test]
     fn a_wait_of_any_length_is_told_and_never_shorter_than_it_is() {
         let breaker = Breaker::new();
-        for wait in [0, 1, 999_999_999, 1 << 44, (1 << 45) - 1, 1 << 45, (1 << 45) + 1, 1 << 62, u64::MAX - 1, u64::MAX]
-        {
+        for wait in [
+            0,
+            1,
+            999_999_999,
+            2_000_000_000_000_000,
+            1 << 44,
+            (1 << 45) - 1,
+            1 << 45,
+            (1 << 45) + 1,
+            1 << 62,
+            u64::MAX - 1,
+            u64::MAX,
+        ] {
             for reason in [Reason::Open, Reason::Quota] {
                 let rejected = Rejected::new(breaker.slot(), reason, wait, Edition(0x0aff_ffff));
                 let told = crate::clock::nanos(rejected.retry_after());
                 assert_eq!(rejected.reason(), reason);
-                assert!(
-                    told >= wait.min(u64::MAX >> 19 << 19) && told - wait.min(told) <= 1 << 19,
-                    "{wait} is told as {told}"
-                );
+                assert!(told >= wait && told - wait < 1_000_000, "{wait} is told as {told}");
+                if wait % 1_000_000 == 0 {
+                    assert_eq!(told, wait);
+                }
             }
         }
     }
