@@ -1,6 +1,7 @@
 //! What an operator lays over the phase.
 
 use resilience::{Breaker, Overlay, Reason, State, Verdict};
+use std::time::Duration;
 use support::fixture::{NS, events, fail, half_open, manual, ms, names, refusal, secs, succeed, trip, wait};
 
 #[test]
@@ -62,6 +63,16 @@ fn a_refusal_of_a_breaker_that_is_forced_open_for_ever_still_says_when_to_ask_ag
     trip(&breaker);
     breaker.force_open();
     assert_eq!((wait(&breaker), refusal(&breaker).level(), refusal(&breaker).trip()), (ms(1500), 1, None));
+}
+
+#[test]
+fn what_is_forced_for_the_longest_time_there_is_has_no_end() {
+    // With the process's clock a refusal takes no lock, and with another one it does.
+    for breaker in [Breaker::new(), manual(|builder| builder).0] {
+        breaker.force_open_for(Duration::MAX);
+        assert_eq!(wait(&breaker), secs(1), "as if no time was said");
+        assert_eq!(breaker.snapshot().overlay_remaining, None);
+    }
 }
 
 #[test]

@@ -108,6 +108,38 @@ fn rules_can_be_switched_on_and_off() {
 }
 
 #[test]
+fn what_is_half_open_waits_no_longer_than_the_new_maximum_for_who_may_probe() {
+    // Before, at the end of it, and after it has become half-open.
+    for after in [secs(10), secs(49), secs(50)] {
+        let (breaker, clock) = manual(|builder| builder.delay(secs(50)));
+        trip(&breaker);
+        clock.advance(after);
+        assert_eq!(breaker.state() == State::HalfOpen, after == secs(50));
+        change(&breaker, |policy| policy.cool_down = CoolDown::Constant(secs(2)));
+        clock.advance(breaker.snapshot().remaining.unwrap_or_default());
+        assert_eq!(breaker.try_acquire_no_probe().unwrap_err().retry_after(), secs(2), "after {after:?}");
+        clock.advance(secs(2));
+        assert!(breaker.try_acquire_no_probe().is_ok(), "after {after:?}");
+    }
+}
+
+#[test]
+fn a_stage_that_the_new_policy_has_not_is_as_its_last_one() {
+    let (breaker, clock) = manual(|builder| builder.stages(8));
+    half_open(&breaker, &clock);
+    succeed(&breaker, (1 << 7) - 1);
+    assert_eq!((breaker.state(), breaker.snapshot().stage), (State::HalfOpen, 7));
+    change(&breaker, |policy| (policy.probes, policy.stages) = (100, 2));
+    let mut probes: Vec<_> = std::iter::from_fn(|| breaker.try_acquire().ok()).take(1000).collect();
+    assert_eq!(probes.len(), 200);
+    let last = probes.pop();
+    probes.into_iter().for_each(resilience::Permit::success);
+    assert_eq!(breaker.state(), State::HalfOpen);
+    last.into_iter().for_each(resilience::Permit::success);
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
 fn a_policy_that_is_refused_changes_nothing() {
     let (breaker, _) = manual(|builder| builder);
     fail(&breaker, 2);

@@ -3,7 +3,7 @@
 use resilience::clock::{Manual, Tokio};
 use resilience::{Breaker, Hint, Overlay, Snapshot, State, Verdict};
 use std::time::{Duration, SystemTime};
-use support::fixture::{fail, half_open, manual, ms, secs, succeed, trip, wait};
+use support::fixture::{fail, half_open, manual, ms, names, secs, succeed, trip, wait};
 
 /// Through text, as a restart would have it.
 fn saved(snapshot: &Snapshot) -> Snapshot {
@@ -213,6 +213,8 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
     let (breaker, _) = manual(|builder| builder);
     trip(&breaker);
     let text = serde_json::to_value(breaker.snapshot()).unwrap();
+    let transition =
+        |from, to, reason| serde_json::json!({"from": from, "to": to, "reason": reason, "count": u64::MAX});
     let edits = [
         ("phase", serde_json::json!("closed")),
         ("phase", serde_json::json!("half_open")),
@@ -224,14 +226,19 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
         ("remaining", serde_json::json!(null)),
         ("overlay_remaining", serde_json::json!({"secs": u64::MAX, "nanos": 0})),
         ("epoch", serde_json::json!(u64::MAX)),
-        ("counts", serde_json::json!({"failures": u32::MAX})),
+        ("counts", serde_json::json!({"failures": u64::MAX, "trips": u64::MAX, "probes": u64::MAX, "late": u64::MAX})),
+        ("counts", serde_json::json!({"probe_results": {"succeeded": u64::MAX, "failed": u64::MAX}})),
+        ("refusals", serde_json::json!({"open": u64::MAX, "probes_out": u64::MAX})),
+        ("transitions", serde_json::json!([transition("closed", "open", "failure_window")])),
+        ("transitions", serde_json::json!([transition("closed", "closed", "reset")])),
+        ("open_time", serde_json::json!({"secs": u64::MAX, "nanos": 0})),
         ("taken_at", serde_json::json!({"secs_since_epoch": 0, "nanos_since_epoch": 0})),
     ];
     for (field, value) in edits {
         let mut edited = text.clone();
         edited[field] = value;
-        let Ok(snapshot) = serde_json::from_value::<Snapshot>(edited) else { continue };
-        let (restored, clock) = manual(|builder| builder.restore(snapshot));
+        let snapshot: Snapshot = serde_json::from_value(edited).unwrap();
+        let (restored, clock) = manual(|builder| builder.restore(snapshot).count_refusals().count_transitions());
         for _ in 0..20 {
             let _ = restored.try_acquire().map(resilience::Permit::failure);
             let _ = (restored.snapshot(), restored.state());
@@ -246,6 +253,53 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
     for garbage in ["{}", "null", "[]", "\"open\"", r#"{"state":"ajar"}"#] {
         assert!(serde_json::from_str::<Snapshot>(garbage).is_err());
     }
+}
+
+#[test]
+fn counts_that_are_at_their_end_are_cut_and_go_on() {
+    let (breaker, _) = manual(|builder| builder.count_refusals());
+    trip(&breaker);
+    let mut snapshot = saved(&breaker.snapshot());
+    (snapshot.counts.trips, snapshot.counts.probe_results.failed) = (u64::MAX, u64::MAX);
+    snapshot.refusals.as_mut().unwrap().open = u64::MAX;
+    let (restored, clock) = manual(|builder| builder.count_refusals().restore(snapshot));
+    let before = restored.snapshot();
+    assert!(restored.try_acquire().is_err());
+    clock.advance(wait(&restored));
+    fail(&restored, 1);
+    let now = restored.snapshot();
+    assert_eq!(now.counts.trips, before.counts.trips + 1);
+    assert_eq!(now.counts.probe_results.failed, before.counts.probe_results.failed + 1);
+    assert_eq!(now.refusals.unwrap().open, before.refusals.unwrap().open + 2);
+}
+
+#[test]
+fn an_open_time_out_of_all_proportion_keeps_out_none_that_may_not_probe() {
+    let (breaker, _) = manual(|builder| builder);
+    trip(&breaker);
+    let mut snapshot = saved(&breaker.snapshot());
+    snapshot.open_for = Some(Duration::MAX);
+    let (restored, clock) = manual(|builder| builder.restore(snapshot));
+    clock.advance(wait(&restored));
+    let refused = restored.try_acquire_no_probe().unwrap_err();
+    assert_eq!(refused.retry_after(), secs(60), "the longest that the policy knows");
+    clock.advance(secs(60));
+    assert!(restored.try_acquire_no_probe().is_ok());
+}
+
+#[test]
+fn where_there_was_no_overlay_none_expires() {
+    let (breaker, _) = manual(|builder| builder);
+    trip(&breaker);
+    let mut snapshot = saved(&breaker.snapshot());
+    snapshot.overlay_remaining = Some(secs(20));
+    let (restored, clock) = manual(|builder| builder.restore(snapshot));
+    let mut transitions = restored.subscribe();
+    clock.advance(secs(10));
+    succeed(&restored, 1);
+    clock.advance(secs(10));
+    succeed(&restored, 1);
+    assert_eq!(names(&mut transitions), ["half_opened", "stage_reached"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use super::setup::Setup;
 use super::slot::Cell;
 use super::{Breaker, Slot, Snapshot, State};
 use crate::clock::Instant;
-use crate::machine::Context;
+use crate::machine::{Context, MOST_RESTORED};
 use crate::observe::{History, Ledger};
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -26,7 +26,7 @@ impl Breaker {
         }
         if let (Some(tally), true) = (self.slot.tally(), setup.counts_refusals) {
             for (reason, count) in snapshot.refusals.iter().flat_map(super::Refusals::iter) {
-                tally.add_refusals(reason, count);
+                tally.add_refusals(reason, count.min(MOST_RESTORED));
             }
         }
     }

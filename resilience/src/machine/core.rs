@@ -208,7 +208,9 @@ impl Machine {
     fn half_open(&mut self, cx: &Context<'_>, at: Instant, fx: &mut Vec<Event>) {
         self.epoch += 1;
         let rest = self.rest_mut();
-        let cool_down = rest.trip.map_or(0, |trip| trip.until.since(trip.at));
+        // What was open under other rules, or was restored, may have been so for longer than these know.
+        let cool_down =
+            rest.trip.map_or(0, |trip| trip.until.since(trip.at).min(cx.rules.longest_jittered(trip.hinted)));
         rest.state = State::HalfOpen(HalfOpen::begin(at, cool_down, cx.rules));
         rest.since = at;
         self.tell(fx, at, EventKind::HalfOpened);
@@ -234,7 +236,7 @@ impl Machine {
         self.settle(cx, fx);
         match command {
             Command::Overlay(overlay, until) => {
-                let until = until.filter(|_| overlay != Overlay::Automatic);
+                let until = expiry(overlay, until);
                 if self.overlay().0 != overlay {
                     self.lay(cx, cx.now, overlay, until, fx);
                 } else if overlay != Overlay::Automatic {
@@ -306,6 +308,9 @@ impl Machine {
         if let Some(rest) = self.rest.as_deref_mut() {
             if let (State::Open, Some(trip)) = (&rest.state, &mut rest.trip) {
                 trip.until = trip.until.min(cx.now.plus(cx.rules.longest_open(trip.hinted)));
+            }
+            if let (State::HalfOpen(half_open), Some(trip)) = (&mut rest.state, &rest.trip) {
+                half_open.cool_down = half_open.cool_down.min(cx.rules.longest_jittered(trip.hinted));
             }
             if old.forgive_each() != cx.rules.forgive_each() && matches!(rest.state, State::Closed) {
                 // What was forgiven so far stays forgiven; the new way counts from now.
@@ -383,4 +388,9 @@ impl Machine {
         let shadow = self.overlay().0 == Overlay::Shadow;
         fx.push(Event { at, epoch: self.epoch, shadow, kind });
     }
+}
+
+/// When an overlay expires: nothing lifts the absence of one, and what lasts to the end of time has no end.
+pub(super) fn expiry(overlay: Overlay, until: Option<Instant>) -> Option<Instant> {
+    until.filter(|until| overlay != Overlay::Automatic && *until != Instant::FAR_FUTURE)
 }

@@ -1,5 +1,5 @@
 use crate::clock::Instant;
-use crate::policy::Rules;
+use crate::policy::{Policy, Rules};
 
 /// A probe whose outcome is still waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -168,8 +168,10 @@ pub(super) struct Returned {
 
 /// The probes that a stage lets be in flight, and the successes that it wants.
 fn slots(stage: u32, rules: &Rules) -> u32 {
-    // The check of the policy keeps the product at 4096 at most.
-    rules.policy().probes.checked_shl(stage).unwrap_or(u32::MAX)
+    // Rules that were put in force meanwhile may have fewer stages: the later ones are as their last one. So their check
+    // keeps the product at 4096 at most.
+    let Policy { probes, stages, .. } = rules.policy();
+    probes.checked_shl(stage.min(stages - 1)).unwrap_or(u32::MAX)
 }
 
 /// How many probes can be out at once: those of the last stage, and those whose patience but not whose deadline is over.

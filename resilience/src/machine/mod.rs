@@ -52,4 +52,5 @@ pub(crate) use outcome::mix;
 pub use quota::QuotaLeft;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};
+pub(crate) use view::MOST_RESTORED;
 pub use view::{Counts, Overlay, Phase, ProbeResults, View};

@@ -1,4 +1,4 @@
-use super::core::State;
+use super::core::{State, expiry};
 use super::{Context, Counts, Machine, Overlay, QuotaLeft, Trip};
 use crate::clock::Instant;
 
@@ -48,8 +48,8 @@ impl Machine {
             self.restore_quota(cx, left, as_of);
         }
         let rest = self.rest_mut();
-        (rest.level, rest.counts, rest.since) = (level, counts, cx.now);
-        (rest.overlay, rest.overlay_until) = overlay;
+        (rest.level, rest.counts, rest.since) = (level, counts.with_room(), cx.now);
+        (rest.overlay, rest.overlay_until) = (overlay.0, expiry(overlay.0, overlay.1));
         if let Some(mut trip) = trip {
             let longest = cx.rules.longest_open(trip.hinted);
             trip.until = trip.until.min(cx.now.plus(longest));

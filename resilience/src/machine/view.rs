@@ -98,6 +98,33 @@ pub struct ProbeResults {
     pub overdue: u64,
 }
 
+/// The most that a count starts from: what was saved may be any number, and is counted on.
+pub(crate) const MOST_RESTORED: u64 = u64::MAX / 2;
+
+impl Counts {
+    /// With room to go on counting.
+    pub(super) fn with_room(self) -> Self {
+        let Self { successes, failures, trips, late, probes, probe_results, shadow_refused } = self;
+        let ProbeResults { succeeded, failed, ignored, abandoned, overdue } = probe_results;
+        let room = |count: u64| count.min(MOST_RESTORED);
+        Self {
+            successes: successes.map(room),
+            failures: room(failures),
+            trips: room(trips),
+            late: room(late),
+            probes: room(probes),
+            probe_results: ProbeResults {
+                succeeded: room(succeeded),
+                failed: room(failed),
+                ignored: room(ignored),
+                abandoned: room(abandoned),
+                overdue: room(overdue),
+            },
+            shadow_refused: room(shadow_refused),
+        }
+    }
+}
+
 /// All that can be seen of a machine at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {

@@ -1,7 +1,7 @@
 use crate::State;
 use crate::breaker::sync::{Mutex, lock};
 use crate::clock::Instant;
-use crate::machine::{Event, EventKind, Overlay, Rule};
+use crate::machine::{Event, EventKind, MOST_RESTORED, Overlay, Rule};
 use std::fmt;
 use std::time::Duration;
 
@@ -130,11 +130,11 @@ impl History {
         Self { phase, overlay, since: now, open: 0, counts: [0; EVERY.len()] }
     }
 
-    /// Goes on with what was counted before a restart.
+    /// Goes on with what was counted before a restart; a transition that there is not was not counted.
     pub(crate) fn resume(&mut self, transitions: &[TransitionCount], open_time: Duration) {
         for TransitionCount { from, to, reason, count } in transitions {
             if let Some(kept) = self.count_mut(*from, *to, *reason) {
-                *kept = kept.saturating_add(*count);
+                *kept = kept.saturating_add(*count).min(MOST_RESTORED);
             }
         }
         self.open = self.open.saturating_add(crate::clock::nanos(open_time));
@@ -155,7 +155,9 @@ impl History {
         if from == to {
             return;
         }
-        if let Some(count) = self.count_mut(from, to, reason) {
+        let count = self.count_mut(from, to, reason);
+        debug_assert!(count.is_some(), "{from:?} to {to:?} by {reason:?} is not in the table");
+        if let Some(count) = count {
             *count += 1;
         }
         if from == Open {
@@ -184,7 +186,6 @@ impl History {
 
     fn count_mut(&mut self, from: State, to: State, reason: TransitionReason) -> Option<&mut u64> {
         let at = EVERY.iter().position(|transition| *transition == (from, to, reason));
-        debug_assert!(at.is_some(), "{from:?} to {to:?} by {reason:?} is not in the table");
         self.counts.get_mut(at?)
     }
 }

@@ -142,6 +142,14 @@ impl Rules {
         if hinted { self.max_hint } else { self.longest_cool_down() }
     }
 
+    /// The same with all the jitter that there can be, rounded up.
+    pub(crate) fn longest_jittered(&self, hinted: bool) -> u64 {
+        let longest = self.longest_open(hinted);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
+        let jitter = (longest as f64 * self.policy.jitter).ceil() as u64;
+        longest.saturating_add(jitter)
+    }
+
     /// `wait` with up to the policy's jitter on top, drawn by `draw`: a number from 0 to 2^32 − 1.
     pub(crate) fn jittered(&self, wait: u64, draw: u32) -> u64 {
         jittered(self.policy.jitter, wait, draw)

@@ -109,7 +109,7 @@ impl Model {
         match self.phase {
             Phase::Closed { .. } => Place::Closed,
             Phase::Open(open) => Place::Open { remaining: open.earliest - now, length: open.length() },
-            Phase::HalfOpen { since, stage, stage_since, cool_down } => Place::HalfOpen {
+            Phase::HalfOpen { since, stage, stage_since, cool_down, .. } => Place::HalfOpen {
                 stage,
                 stage_age: age(stage_since),
                 cool_down,

@@ -144,8 +144,10 @@ pub enum Phase {
         stage: u32,
         /// When the present stage began.
         stage_since: Nanos,
-        /// The open time that led here.
+        /// The open time that led here, as far as the policy knows of times so long.
         cool_down: Nanos,
+        /// A hint made it longer than the policy's own cool-down.
+        hinted: bool,
     },
 }
 

@@ -74,7 +74,7 @@ impl Model {
                 let clamped = open.earliest.min(now + longest);
                 (open.earliest, open.latest) = (clamped, clamped);
             }
-            Phase::HalfOpen { .. } => {}
+            Phase::HalfOpen { cool_down, hinted, .. } => *cool_down = (*cool_down).min(policy.longest_open(*hinted)),
         }
         self.policy = policy;
         self.policy_since = now;

@@ -199,10 +199,16 @@ impl Policy {
         self.patience.unwrap_or_else(|| self.cool_down.at(0).0)
     }
 
-    /// The slots of a stage: `probes * 2^stage`.
+    /// The slots of a stage: `probes * 2^stage`; of one that another policy began and this one has not, those of its last.
     #[must_use]
     pub fn slots(&self, stage: u32) -> usize {
-        usize::try_from(u64::from(self.probes) << stage).unwrap_or(usize::MAX)
+        usize::try_from(u64::from(self.probes) << stage.min(self.stages - 1)).unwrap_or(usize::MAX)
+    }
+
+    /// The longest open time there can be, with all its jitter.
+    #[must_use]
+    pub fn longest_open(&self, hinted: bool) -> Nanos {
+        self.with_jitter(if hinted { self.max_hint } else { self.cool_down.longest() })
     }
 
     /// The longest end that jitter allows for an open time of `length`: jitter only adds.

@@ -88,7 +88,8 @@ impl Model {
 
     fn half_open(&mut self, at: Nanos) {
         if let Phase::Open(open) = self.phase {
-            self.phase = Phase::HalfOpen { since: at, stage: 0, stage_since: at, cool_down: open.length() };
+            let cool_down = open.length().min(self.policy.longest_open(open.hinted));
+            self.phase = Phase::HalfOpen { since: at, stage: 0, stage_since: at, cool_down, hinted: open.hinted };
             self.epoch += 1;
             self.untold = true;
             self.tell_half_opened(at);
