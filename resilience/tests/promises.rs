@@ -7,6 +7,7 @@ use resilience::layer::ResponseFuture;
 use resilience::observe::Transitions;
 use resilience::respond::{AsError, Error};
 use resilience::{Breaker, BreakerLayer, BreakerService, Builder, Permit, Policy, PolicyError, Rejected, Snapshot};
+use std::collections::BTreeSet;
 use std::future::{Future, Ready, ready};
 use std::hint::black_box;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -204,4 +205,23 @@ fn a_default_breaker_costs_128_bytes_of_heap_and_a_used_place_is_used_again() {
     // Other tests may take a few of the places meanwhile.
     let again = measure(|| (0..MANY).for_each(|_| drop(black_box(Breaker::new()))));
     assert!(again.bytes_total <= 10 * 128, "{} bytes", again.bytes_total);
+}
+
+#[test]
+fn the_table_of_the_front_page_tells_every_setting_of_the_policy_and_no_other() {
+    let rows = include_str!("../README.md").lines().filter_map(|line| line.strip_prefix("| `.")?.split(" | ").next());
+    let told: BTreeSet<&str> = rows.flat_map(|cell| cell.split(['.', '`', ' '])).filter_map(method).collect();
+    // What comes after the clock is no policy.
+    let settings = include_str!("../src/breaker/builder.rs").split("pub fn clock").next().unwrap_or_default();
+    let declared = |source: &'static str| source.split("pub fn ").skip(1).filter_map(method);
+    let settings: BTreeSet<&str> = declared(settings).filter(|name| !matches!(*name, "policy" | "name")).collect();
+    let halves = declared(include_str!("../src/breaker/steps.rs"));
+    assert!(settings.contains("failures") && settings.contains("abandon_after"), "{settings:?}");
+    assert_eq!(told.difference(&halves.collect()).copied().collect::<BTreeSet<_>>(), settings);
+}
+
+/// The name before the first parenthesis, if it is one.
+fn method(text: &str) -> Option<&str> {
+    let (name, _) = text.split_once('(')?;
+    (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')).then_some(name)
 }

@@ -13,13 +13,18 @@
 //!   ([`judged_at_end`](crate::classify::HttpStatus::judged_at_end)); gRPC always waits for the trailers. A body that
 //!   nobody reads keeps its permit until it is dropped.
 //! - **Shares are exact to a 64th of their window**; the failure window and the run are exact.
+//! - **What was readied stays readied.** A service of tower that is ready may have reserved something for the next call (a
+//!   concurrency limit does), and there is no way to tell it that no call will come. If the breaker trips in between, the
+//!   reservation is kept until that instance is called again or dropped; an instance that is kept idle then may keep the
+//!   others, and the probe, from being made. Make one for each call (`clone().oneshot(…)`).
 //! - **Sequence numbers wrap.** A call that outlives 16 million failures without a trip in between is taken for a younger
-//!   one when it succeeds.
-//! - **Memory is reused, not returned.** The 128 bytes of a breaker that is gone serve the next one; they do not go back
-//!   to the allocator. This is what lets a call reach its breaker without counting references.
+//!   one when it succeeds; under `.stalled` and `.quota` so is one that outlives 16 million calls.
+//! - **Memory is reused, not returned.** The 128 bytes of a breaker that is gone serve the next one, and so do the buckets
+//!   of one that counted shares, successes or refusals; they do not go back to the allocator. This is what lets a call reach its breaker without counting references.
 //! - **Clocks.** The default clock is monotonic; on Linux it does not advance while the machine sleeps. Refusals far
 //!   from the deadline read the kernel's coarse clock, whose lag (a few milliseconds) can only lengthen what they tell
 //!   to wait.
 //! - **Observers run on the thread of a call.** Outside any lock, but one that blocks delays the call that delivers.
-//!   For slow work take a subscription to a task of your own.
+//!   For slow work there is [`Background`](crate::observe::Background), which has a thread of its own, or take a
+//!   [subscription](crate::Breaker::subscribe) to a task of yours.
 #![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there
