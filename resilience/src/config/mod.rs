@@ -1,8 +1,8 @@
 //! A [`Policy`] from where services are configured: variables of the environment, documents, one on top of the other.
 //!
-//! - [`Policy::from_env`] reads variables with a prefix of yours, [`with_env`](Policy::with_env) lays them over a policy
-//!   that is there already, [`with_vars`](Policy::with_vars) takes them from anywhere. [`VARIABLES`] lists them all;
-//!   [`to_vars`](Policy::to_vars) is the way back.
+//! - [`Policy::from_env`] reads variables with a prefix of yours, [`Policy::with_env`] lays them over a policy that is there
+//!   already, [`Policy::with_vars`] takes them from anywhere. [`VARIABLES`] lists them all; [`Policy::to_vars`] is the way
+//!   back.
 //! - `Policy::from_document` (feature `serde`) reads a whole document of any format that serde knows.
 //!
 //! Every way ends with a checked policy or with a [`ConfigError`], which is one line that names the variable, or the
@@ -29,6 +29,12 @@
 //!
 //! Give each a prefix of its own, and none that begins like another's: under `GATEWAY_` a variable `GATEWAY_ORDERS_DELAY`
 //! would be one that is not known.
+//!
+//! [`Policy`]: crate::Policy
+//! [`Policy::from_env`]: crate::Policy::from_env
+//! [`Policy::with_env`]: crate::Policy::with_env
+//! [`Policy::with_vars`]: crate::Policy::with_vars
+//! [`Policy::to_vars`]: crate::Policy::to_vars
 
 #[cfg(feature = "serde")]
 mod document;

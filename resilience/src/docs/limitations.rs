@@ -20,7 +20,8 @@
 //! - **Sequence numbers wrap.** A call that outlives 16 million failures without a trip in between is taken for a younger
 //!   one when it succeeds; under `.stalled` and `.quota` so is one that outlives 16 million calls.
 //! - **Memory is reused, not returned.** The 128 bytes of a breaker that is gone serve the next one, and so do the buckets
-//!   of one that counted shares, successes or refusals; they do not go back to the allocator. This is what lets a call reach its breaker without counting references.
+//!   of one that counted shares, successes or refusals; they do not go back to the allocator. This is what lets a call
+//!   reach its breaker without counting references.
 //! - **Clocks.** The default clock is monotonic; on Linux it does not advance while the machine sleeps. Refusals far
 //!   from the deadline read the kernel's coarse clock, whose lag (a few milliseconds) can only lengthen what they tell
 //!   to wait.

@@ -1,4 +1,4 @@
-//! [Watched](super::Watched) breakers for the [`metrics`] facade.
+//! [`Watched`] breakers for the [`metrics`] facade.
 //!
 //! The facade is pushed to, the breakers are asked: call [`record`] when somebody is about to look, in the handler of
 //! `/metrics` before it renders, or on a timer of yours. Each call takes its handles anew from the recorder that is

@@ -1,4 +1,4 @@
-//! [Watched](super::Watched) breakers as observable instruments of OpenTelemetry.
+//! [`Watched`] breakers as observable instruments of OpenTelemetry.
 //!
 //! Only the API is used: which SDK collects, and how often, is yours to choose. Nothing is recorded between two
 //! collections.
