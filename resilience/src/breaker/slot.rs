@@ -12,6 +12,7 @@ use super::rejected::{Edition, Told};
 use super::setup::Setup;
 use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 use super::tally::Tally;
+use super::waiting::wake;
 use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
 use crate::machine::{Context, Event, EventKind, Machine, Overlay};
@@ -187,9 +188,7 @@ impl Slot {
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
         drop(cell);
-        for waker in woken {
-            waker.wake();
-        }
+        wake(woken);
         if let Some(outbox) = outbox {
             outbox.deliver();
         }

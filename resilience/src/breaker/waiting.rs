@@ -13,6 +13,7 @@ use super::setup::Setup;
 use super::slot::Slot;
 use super::sync::{Mutex, lock};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -107,9 +108,15 @@ impl WaitingRoom {
 impl Drop for WaitingRoom {
     /// The breaker is gone: those who do not keep it alive have to see that.
     fn drop(&mut self) {
-        for waker in self.woken(false, true) {
-            waker.wake();
-        }
+        wake(self.woken(false, true));
+    }
+}
+
+/// Where no lock is held. Wakers are somebody else's code, as observers are: one that panics takes no call down, and keeps
+/// nobody else asleep.
+pub(super) fn wake(woken: Vec<Waker>) {
+    for waker in woken {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 
@@ -255,6 +262,25 @@ mod tests {
         assert_eq!(three.place, 1);
         breaker.force_open();
         assert_eq!((times(&first), times(&second), times(&third)), (0, 1, 1));
+    }
+
+    #[test]
+    fn a_waker_that_panics_takes_no_call_down_and_keeps_nobody_asleep() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("a waker that panics");
+            }
+        }
+        let breaker = Breaker::new();
+        let mut events = breaker.subscribe();
+        let (mut first, mut second) = (Seat::new(breaker.clone()), Seat::new(breaker.clone()));
+        first.wait(&Waker::from(Arc::new(Panics)), false);
+        let (woken, waker) = waker();
+        second.wait(&waker, false);
+        breaker.force_open();
+        assert_eq!(times(&woken), 1);
+        assert!(events.try_next().is_some(), "those who listen are told as well");
     }
 
     #[test]

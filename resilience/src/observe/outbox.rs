@@ -80,7 +80,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         for mailbox in self.lock().subscribers.iter().filter_map(Weak::upgrade) {
-            mailbox.close();
+            let _ = catch_unwind(AssertUnwindSafe(|| mailbox.close()));
         }
     }
 }

@@ -140,6 +140,22 @@ mod tests {
     use std::time::Duration;
 
     #[test]
+    fn a_reader_whose_waker_panics_hides_the_end_from_nobody() {
+        struct Panics;
+        impl Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("a waker that panics");
+            }
+        }
+        let breaker = Breaker::new();
+        let (mut first, mut second) = (breaker.subscribe(), breaker.subscribe());
+        let panics = Waker::from(Arc::new(Panics));
+        assert!(first.poll_next(&mut Context::from_waker(&panics)).is_pending());
+        drop(breaker);
+        assert!(second.poll_next(&mut Context::from_waker(Waker::noop())).is_ready());
+    }
+
+    #[test]
     fn a_waker_that_is_replaced_may_use_the_breaker_as_it_goes() {
         struct Operator(Breaker);
         impl Wake for Operator {
