@@ -249,9 +249,10 @@ fn counts_go_on_after_a_restart() {
 struct Dice(u64);
 
 impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
+    fn below(&mut self, sides: u32) -> u32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        // The upper half: the lower bits of such a generator have short periods.
+        u32::try_from(self.0 >> 33).unwrap() % sides
     }
 }
 
@@ -272,13 +273,15 @@ fn whatever_happens_one_state_is_lit_no_counter_goes_down_and_no_series_comes_or
                 9 => drop(out.pop()),
                 10 => breaker.force_open_for(SECOND),
                 11 => breaker.force_closed_for(SECOND),
-                12 => [Breaker::auto, Breaker::shadow, Breaker::reset][dice.below(3) as usize](&breaker),
+                12 => {
+                    [Breaker::auto, Breaker::shadow, Breaker::reset][usize::try_from(dice.below(3)).unwrap()](&breaker)
+                }
                 13 => {
                     let in_a_row = (dice.below(2) == 0).then_some(2);
-                    let probes = 1 + dice.below(2) as u32;
+                    let probes = 1 + dice.below(2);
                     breaker.set_policy(Policy { in_a_row, probes, ..breaker.policy() }).unwrap();
                 }
-                _ => clock.advance(Duration::from_millis(dice.below(2000))),
+                _ => clock.advance(Duration::from_millis(dice.below(2000).into())),
             }
             let at = format!("seed {seed}, step {step}");
             let after = values(&watched);

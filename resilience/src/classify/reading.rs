@@ -53,12 +53,12 @@ where
 {
     #[inline]
     fn classify(&self, outcome: Result<&Res, &E>) -> Verdict {
-        judge(outcome.map(&self.head), preset)
+        outcome.map(&self.head).map_or(Verdict::Failure(None), |(status, headers)| preset(status, headers))
     }
 
     #[inline]
     fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
-        learn(outcome.map(&self.head))
+        outcome.ok().map(&self.head).and_then(|(status, headers)| hint::quota_now(status, headers))
     }
 }
 
@@ -68,26 +68,13 @@ where
 {
     #[inline]
     fn classify(&self, outcome: Result<&Res, &E>) -> Verdict {
-        judge(outcome.map(&self.head), |status, headers| self.status.judge(status, headers))
+        outcome.map(&self.head).map_or(Verdict::Failure(None), |(status, headers)| self.status.judge(status, headers))
     }
 
     #[inline]
     fn quota(&self, outcome: Result<&Res, &E>) -> Option<Quota> {
-        learn(outcome.map(&self.head))
+        outcome.ok().map(&self.head).and_then(|(status, headers)| hint::quota_now(status, headers))
     }
-}
-
-#[inline]
-fn judge<E>(head: Result<(StatusCode, &HeaderMap), E>, by: impl FnOnce(StatusCode, &HeaderMap) -> Verdict) -> Verdict {
-    match head {
-        Ok((status, headers)) => by(status, headers),
-        Err(_) => Verdict::Failure(None),
-    }
-}
-
-#[inline]
-fn learn<E>(head: Result<(StatusCode, &HeaderMap), E>) -> Option<Quota> {
-    head.ok().and_then(|(status, headers)| hint::quota_now(status, headers))
 }
 
 impl<S: fmt::Debug, F> fmt::Debug for Reading<S, F> {

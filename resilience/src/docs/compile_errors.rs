@@ -16,8 +16,8 @@
 //!
 //! # First of all: let it be said where the problem is
 //!
-//! `the method `oneshot` exists for struct `BreakerService<…>`, but its trait bounds were not satisfied` (E0599, also of
-//! `ready` and `call`) does not say which bound. Put [`layer_for`](crate::BreakerLayer::layer_for) in place of `layer`, with
+//! That a method (`oneshot`, `ready`, `call`) `exists for struct BreakerService<…>, but its trait bounds were not satisfied`
+//! (E0599) does not say which bound. Put [`layer_for`](crate::BreakerLayer::layer_for) in place of `layer`, with
 //! the type of the requests, and the message names it:
 //!
 //! ```

@@ -8,9 +8,11 @@
 //! - [`observing`]: logs, metrics, dashboards;
 //! - [`testing`]: testing your own service without waiting;
 //! - [`limitations`]: what to know before you rely on it;
+//! - [`comparison`]: beside other breakers, and when not to use one;
 //! - [`performance`]: how the healthy path works, and what it costs.
 
 pub mod choosing;
+pub mod comparison;
 pub mod compile_errors;
 pub mod configuring;
 pub mod limitations;

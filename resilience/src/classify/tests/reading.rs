@@ -13,7 +13,7 @@ fn head(answer: &Answer) -> (StatusCode, &HeaderMap) {
 
 #[test]
 fn an_answer_of_another_type_is_judged_as_the_response_with_its_head_would_be() {
-    fn same<C>(inner: C, reading: &impl Classify<Answer, io::Error>)
+    fn same<C>(inner: &C, reading: &impl Classify<Answer, io::Error>)
     where
         C: Classify<Response<&'static str>, io::Error>,
     {
@@ -29,13 +29,13 @@ fn an_answer_of_another_type_is_judged_as_the_response_with_its_head_would_be() 
         assert_eq!(reading.classify(Err(&error)), Verdict::Failure(None));
         assert_eq!(reading.quota(Err(&error)), None);
     }
-    same(HttpStatus::new(), &HttpStatus::new().reading(head));
-    same(HttpStatus::failures([502, 503]), &HttpStatus::failures([502, 503]).reading(head));
+    same(&HttpStatus::new(), &HttpStatus::new().reading(head));
+    same(&HttpStatus::failures([502, 503]), &HttpStatus::failures([502, 503]).reading(head));
     let trusting = HttpStatus::new().trust_refusals_of(["edge"]);
-    same(trusting, &trusting.reading(head));
+    same(&trusting, &trusting.reading(head));
     // There is no body to be watched, so the head decides.
     let to_the_end = HttpStatus::new().judged_at_end();
-    same(to_the_end, &to_the_end.reading(head));
+    same(&to_the_end, &to_the_end.reading(head));
 }
 
 #[test]
