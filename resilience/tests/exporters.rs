@@ -128,6 +128,7 @@ fn a_scrape_by_prometheus_reads_the_same() {
 }
 
 #[cfg(feature = "metrics")]
+#[allow(clippy::disallowed_methods, reason = "a test that panics under its lock has failed")]
 mod facade {
     use super::*;
     use ::metrics::{
@@ -137,10 +138,13 @@ mod facade {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::sync::{Arc, Mutex};
 
+    /// A metric's kind, unit and help.
+    type Described = (&'static str, Option<Unit>, String);
+
     /// Keeps what it is told.
     #[derive(Default)]
     struct Kept {
-        described: Mutex<BTreeMap<String, (&'static str, Option<Unit>, String)>>,
+        described: Mutex<BTreeMap<String, Described>>,
         counters: Mutex<BTreeMap<Key, Arc<AtomicU64>>>,
         gauges: Mutex<BTreeMap<Key, Arc<AtomicU64>>>,
     }
@@ -220,7 +224,7 @@ mod facade {
 #[test]
 fn a_collection_by_opentelemetry_reads_the_same() {
     use opentelemetry::metrics::MeterProvider;
-    use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+    use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
     use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 
     let (watched, _breakers) = some_breakers();
@@ -237,7 +241,7 @@ fn a_collection_by_opentelemetry_reads_the_same() {
         let labels = labels.into_iter().map(|label| (label.key.to_string(), label.value.to_string()));
         assert_eq!(seen.insert((metric.name.to_owned(), labels.collect()), value), None, "{name} twice");
     };
-    for collected in exporter.get_finished_metrics().unwrap().iter().flat_map(|resource| resource.scope_metrics()) {
+    for collected in exporter.get_finished_metrics().unwrap().iter().flat_map(ResourceMetrics::scope_metrics) {
         for metric in collected.metrics() {
             let ours = METRICS.iter().find(|ours| ours.otel_name == metric.name()).unwrap();
             let unit = if ours.seconds { "s" } else { "1" };

@@ -274,7 +274,7 @@ fn whatever_happens_one_state_is_lit_no_counter_goes_down_and_no_series_comes_or
                 10 => breaker.force_open_for(SECOND),
                 11 => breaker.force_closed_for(SECOND),
                 12 => {
-                    [Breaker::auto, Breaker::shadow, Breaker::reset][usize::try_from(dice.below(3)).unwrap()](&breaker)
+                    [Breaker::auto, Breaker::shadow, Breaker::reset][usize::try_from(dice.below(3)).unwrap()](&breaker);
                 }
                 13 => {
                     let in_a_row = (dice.below(2) == 0).then_some(2);

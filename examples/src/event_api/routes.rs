@@ -122,7 +122,7 @@ fn no_such_user() -> Problem {
 fn refused(route: &str, error: &StoreError) -> Problem {
     match error {
         StoreError::Failed(_) | StoreError::Unavailable(_) | StoreError::Closed => {
-            tracing::error!(route, %error, "an operation failed")
+            tracing::error!(route, %error, "an operation failed");
         }
         _ => tracing::info!(route, %error, "an operation was refused"),
     }

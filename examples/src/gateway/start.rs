@@ -17,7 +17,7 @@ use crate::http::serve::Drained;
 use crate::http::{self, Server};
 use ::http::Method;
 use resilience::Breaker;
-use resilience::observe::{Tracing, Watched};
+use resilience::observe::{NameTaken, Tracing, Watched};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +44,9 @@ pub enum StartError {
     /// The table of routes contradicts itself.
     #[error(transparent)]
     Routes(#[from] RouterError),
+    /// Two breakers would share their metrics.
+    #[error(transparent)]
+    Metrics(#[from] NameTaken),
 }
 
 /// A gateway at work. Dropping it shuts it down, without waiting for the end.
@@ -135,8 +138,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         // Its parts were checked by name already; what is left is their combination.
         .map_err(|error| ConfigError::new("RESILIENCE_PROBES", error.to_string()))?;
     let watched = Watched::new();
-    // The set is new, so that no other breaker of that name is in it.
-    watched.add(&breaker).expect("an empty set");
+    watched.add(&breaker)?;
     let metrics = Arc::new(Metrics::new(&watched));
     let client = HttpClient::new(ClientSettings {
         base,

@@ -13,8 +13,8 @@ use crate::store::StoreError;
 pub struct ConnectError(String);
 
 impl ConnectError {
-    pub(super) fn address(error: tokio_postgres::Error) -> Self {
-        Self(format!("is no address of a PostgreSQL database: {}", chain(&error)))
+    pub(super) fn address(error: &tokio_postgres::Error) -> Self {
+        Self(format!("is no address of a PostgreSQL database: {}", chain(error)))
     }
 
     pub(super) fn no_authorities() -> Self {
@@ -25,16 +25,16 @@ impl ConnectError {
         Self(format!("no pool of connections can be made: {error}"))
     }
 
-    pub(super) fn unreachable(error: PoolError) -> Self {
-        Self(format!("the database cannot be reached: {}", chain(&error)))
+    pub(super) fn unreachable(error: &PoolError) -> Self {
+        Self(format!("the database cannot be reached: {}", chain(error)))
     }
 
     pub(super) fn silent() -> Self {
         Self("the database does not answer".to_owned())
     }
 
-    pub(super) fn setup(error: tokio_postgres::Error) -> Self {
-        Self(format!("the tables cannot be made: {}", chain(&error)))
+    pub(super) fn setup(error: &tokio_postgres::Error) -> Self {
+        Self(format!("the tables cannot be made: {}", chain(error)))
     }
 
     pub(super) fn newer(version: i32) -> Self {

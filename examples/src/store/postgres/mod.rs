@@ -72,7 +72,7 @@ impl Postgres {
     pub async fn connect(address: &str, options: StoreOptions) -> Result<Self, ConnectError> {
         let pool = pool(address)?;
         let setup = async {
-            let mut client = pool.get().await.map_err(ConnectError::unreachable)?;
+            let mut client = pool.get().await.map_err(|error| ConnectError::unreachable(&error))?;
             schema::prepare(&mut client).await
         };
         timeout(DEADLINE, setup).await.map_err(|_| ConnectError::silent())??;
@@ -95,7 +95,7 @@ impl Postgres {
 }
 
 fn pool(address: &str) -> Result<Pool, ConnectError> {
-    let mut config: Config = address.parse().map_err(ConnectError::address)?;
+    let mut config: Config = address.parse().map_err(|error| ConnectError::address(&error))?;
     if config.get_application_name().is_none() {
         config.application_name(env!("CARGO_PKG_NAME"));
     }

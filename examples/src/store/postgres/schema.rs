@@ -14,23 +14,24 @@ const LOCK: i64 = 0x6576_656e_7473;
 
 /// Brings the tables up to date, all of it or nothing.
 pub(super) async fn prepare(client: &mut Client) -> Result<(), ConnectError> {
-    let transaction = client.transaction().await.map_err(ConnectError::setup)?;
-    let version = lock_and_look(&transaction).await.map_err(ConnectError::setup)?;
+    let transaction = client.transaction().await.map_err(|error| ConnectError::setup(&error))?;
+    let version = lock_and_look(&transaction).await.map_err(|error| ConnectError::setup(&error))?;
     let Some(steps) = usize::try_from(version).ok().and_then(|version| STEPS.get(version..)) else {
         return Err(ConnectError::newer(version));
     };
-    let encoding = transaction.query_one("SHOW server_encoding", &[]).await.map_err(ConnectError::setup)?;
+    let encoding =
+        transaction.query_one("SHOW server_encoding", &[]).await.map_err(|error| ConnectError::setup(&error))?;
     if encoding.get::<_, &str>(0) != "UTF8" {
         return Err(ConnectError::encoding());
     }
     for step in steps {
-        transaction.batch_execute(step).await.map_err(ConnectError::setup)?;
+        transaction.batch_execute(step).await.map_err(|error| ConnectError::setup(&error))?;
         transaction
             .execute("UPDATE schema_version SET version = version + 1", &[])
             .await
-            .map_err(ConnectError::setup)?;
+            .map_err(|error| ConnectError::setup(&error))?;
     }
-    transaction.commit().await.map_err(ConnectError::setup)
+    transaction.commit().await.map_err(|error| ConnectError::setup(&error))
 }
 
 async fn lock_and_look(transaction: &Transaction<'_>) -> Result<i32, tokio_postgres::Error> {
