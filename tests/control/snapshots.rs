@@ -1,7 +1,7 @@
 //! What a snapshot tells, and what comes back from it after a restart.
 
 use resilience::clock::{Manual, Tokio};
-use resilience::{Breaker, Hint, Overlay, Snapshot, State, Verdict};
+use resilience::{Breaker, Builder, Hint, Overlay, Snapshot, State, Verdict};
 use std::time::{Duration, SystemTime};
 use support::fixture::{fail, half_open, manual, ms, names, secs, succeed, trip, wait};
 
@@ -257,7 +257,7 @@ fn a_snapshot_that_was_tampered_with_panics_nowhere() {
 
 #[test]
 fn counts_that_are_at_their_end_are_cut_and_go_on() {
-    let (breaker, _) = manual(|builder| builder.count_refusals());
+    let (breaker, _) = manual(Builder::count_refusals);
     trip(&breaker);
     let mut snapshot = saved(&breaker.snapshot());
     (snapshot.counts.trips, snapshot.counts.probe_results.failed) = (u64::MAX, u64::MAX);
