@@ -2,6 +2,7 @@
 
 mod builder;
 mod gate;
+mod keys;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod permit;
@@ -27,7 +28,9 @@ pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallSt
 
 #[cfg(feature = "http")]
 pub(crate) use permit::BodyPermit;
+pub(crate) use keys::Keys;
 pub(crate) use permit::CallPermit;
+pub(crate) use rejected::{PLACE_BITS, Told};
 pub(crate) use slot::Slot;
 pub(crate) use waiting::Seat;
 #[cfg(feature = "tokio")]

@@ -1,9 +1,10 @@
+use super::keys::Keys;
 use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::Outbox;
 use crate::policy::Rules;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// What breakers share or are told once: the rules, a name, where time comes from, who listens.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Setup {
     pub(super) counts_successes: bool,
     /// Where services wait for a change; made with the first that does.
     pub(super) room: Option<Arc<WaitingRoom>>,
+    /// Who keeps the breakers of many keys, where this is the one over all of them.
+    pub(super) keys: Option<Weak<dyn Keys>>,
 }
 
 /// What a breaker is called that was given no name.
@@ -22,7 +25,15 @@ pub(super) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, name: Arc::from(UNNAMED), clock: None, outbox: None, counts_successes: false, room: None }
+        Self {
+            rules,
+            name: Arc::from(UNNAMED),
+            clock: None,
+            outbox: None,
+            counts_successes: false,
+            room: None,
+            keys: None,
+        }
     }
 
     /// The default rules, shared by all breakers that were told nothing.
