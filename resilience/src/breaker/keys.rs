@@ -58,13 +58,24 @@ impl Slot {
         matches!(word::tag(ticket), word::QUIET | word::CALL | word::UNTRACKED | word::NONE)
     }
 
+    /// Whether the breaker that gave this ticket out has a clock of its own.
+    #[inline]
+    pub(crate) const fn has_own_clock(ticket: u64) -> bool {
+        ticket & word::CUSTOM_CLOCK != 0
+    }
+
     /// Whether this ticket is a probe's.
     pub(crate) const fn is_probe(ticket: u64) -> bool {
         word::tag(ticket) == word::PROBE
     }
 
-    /// A ticket that has been given back.
-    pub(crate) const SPENT: u64 = word::SPENT;
+    /// The epoch (as far as tickets tell it), the present instant, and for how long a failure counts.
+    pub(crate) fn evidence(&self) -> (u64, Instant, u64) {
+        self.read(|cell, cx| {
+            let within = if cx.rules().policy().window.is_some() { cx.rules().within } else { u64::MAX };
+            (cell.machine.epoch(), cx.now(), within)
+        })
+    }
 
     /// Whether nothing has changed phase or overlay since this ticket was given out.
     pub(crate) fn is_same_epoch(&self, ticket: u64) -> bool {

@@ -21,7 +21,7 @@ pub(crate) struct Setup {
 }
 
 /// What a breaker is called that was given no name.
-pub(super) const UNNAMED: &str = "resilience";
+pub(crate) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
