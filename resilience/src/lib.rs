@@ -25,7 +25,7 @@ mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};
 pub use keyed::Keyed;
-pub use layer::{BreakerLayer, BreakerService};
+pub use layer::{BreakerLayer, BreakerService, KeyedLayer, KeyedService};
 pub use machine::{Overlay, Reason};
 pub use policy::{Hints, Policy, PolicyError};
 pub use verdict::{Hint, Verdict};

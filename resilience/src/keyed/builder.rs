@@ -67,7 +67,8 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedBuilder<K, S> {
         self.policy = policy;
         self.name = name.or(self.name);
         self.clock = clock.or(self.clock);
-        self.refused = refused.map(|(field, value)| PolicyError::new(field, value, "said of the registry, not of each key"));
+        self.refused =
+            refused.map(|(field, value)| PolicyError::new(field, value, "said of the registry, not of each key"));
         self
     }
 

@@ -1,8 +1,8 @@
+use super::Key;
 use super::builder::{KeyedBuilder, checked};
 use super::permit::{KeyedCall, KeyedPermit};
 use super::registry::Registry;
 use super::snapshot::{KeySnapshot, KeyedStats, NoRoom};
-use super::Key;
 use crate::breaker::sync::Ordering;
 use crate::machine::{Command, EventKind, Machine, Overlay};
 use crate::policy::{Policy, PolicyError};
@@ -196,7 +196,8 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
     /// ```
     #[must_use]
     pub fn key_of(&self, rejected: &Rejected) -> Option<K> {
-        let (place, edition) = rejected.place().filter(|_| std::ptr::eq(rejected.slot(), self.registry.front.slot()))?;
+        let (place, edition) =
+            rejected.place().filter(|_| std::ptr::eq(rejected.slot(), self.registry.front.slot()))?;
         self.registry.key_at(place, edition)
     }
 
@@ -271,6 +272,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
     pub(super) fn over_all(&self, overlay: Overlay, time: Option<Duration>) {
         let now = self.registry.now();
         let front = &self.registry.front;
+        let before = front.snapshot().overlay;
         front.lay(overlay, time);
         let until = match (overlay, time) {
             (Overlay::Shadow, None) => u64::MAX,
@@ -278,6 +280,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
             _ => 0,
         };
         self.registry.shadow_until.store(until, Ordering::Release);
+        if before == overlay {
+            // The same, only for another time: whoever is out comes back to it.
+            return;
+        }
         // Closed starts clean and half-open starts again when it ends. When that will be is not known, so it is done now:
         // nothing happens to a key meanwhile.
         self.for_each_kept(|visit, place| {

@@ -1,7 +1,9 @@
 use super::Key;
 use super::registry::{Admitted, Registry};
 use crate::Verdict;
-use crate::breaker::Slot;
+#[cfg(feature = "http")]
+use crate::breaker::{BodyHold, HoldBody};
+use crate::breaker::{Hold, Slot};
 use crate::clock::{self, Instant};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -46,12 +48,6 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedCall<K, S> {
             // An instant of exactly zero would read as "never": a nanosecond more does no harm.
             self.since = self.now(admitted).as_nanos().max(1);
         }
-    }
-
-    /// How long nothing has come is what counts from now on.
-    #[cfg(feature = "http")]
-    pub(crate) fn flows(&mut self) {
-        self.since = 0;
     }
 
     /// The call ended like this.
@@ -157,5 +153,53 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Drop for KeyedPermit<K, S> 
 impl<K: Key, S: BuildHasher + Send + Sync + 'static> fmt::Debug for KeyedPermit<K, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedPermit").finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, S: BuildHasher + Send + Sync + 'static> Hold for KeyedCall<K, S> {
+    #[inline]
+    fn waits(&mut self) {
+        self.waits();
+    }
+
+    fn panicked(&mut self) {
+        self.panicked();
+    }
+
+    #[inline]
+    fn record(&mut self, verdict: Verdict) -> bool {
+        self.record(verdict);
+        // Keys have no quota.
+        false
+    }
+
+    #[cfg(feature = "http")]
+    fn learn(&self, _: crate::hint::Quota) {}
+
+    #[cfg(feature = "http")]
+    fn hand_on(&mut self) -> (BodyHold, bool) {
+        let key = self.key.take();
+        // A body's age counts anew with each part of it that comes.
+        let body = Self { front: self.front, admitted: self.admitted.take(), since: 0, key, registry: PhantomData };
+        (BodyHold::Key(Box::new(body)), false)
+    }
+}
+
+#[cfg(feature = "http")]
+impl<K: Key, S: BuildHasher + Send + Sync + 'static> HoldBody for KeyedCall<K, S> {
+    fn waits(&mut self) {
+        self.waits();
+    }
+
+    fn flows(&mut self) {
+        self.since = 0;
+    }
+
+    fn record(&mut self, verdict: Verdict) {
+        self.record(verdict);
+    }
+
+    fn panicked(&mut self) {
+        self.panicked();
     }
 }

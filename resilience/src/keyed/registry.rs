@@ -8,7 +8,7 @@ use super::sieve::Sieve;
 use crate::breaker::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::breaker::{Breaker, Keys, PLACE_BITS, Slot, Told};
 use crate::clock::{self, Clock, Instant};
-use crate::machine::{Event, EventKind, Machine, Overlay, Reason, Refusal, Report, Ticket};
+use crate::machine::{Event, EventKind, Machine, Overlay, Refusal, Report, Ticket};
 use crate::policy::Rules;
 use crate::{Rejected, Verdict};
 use std::any::Any;
@@ -145,7 +145,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     #[cold]
     #[inline(never)]
     fn admit_kept(&self, key: &K, hash: u64, may_probe: bool, parent: ParentTicket) -> Result<Pass, Rejected> {
-        let mut shard = self.lock(hash);
+        let shard = self.lock(hash);
         let Some(place) = shard.table.find(hash, |kept| kept == key) else {
             return Ok(Pass::healthy(self.sieve.moment()));
         };
@@ -304,11 +304,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     }
 
     /// Visits a shard, and sees to what has to be done after its lock is released.
-    pub(super) fn visit<R>(
-        &self,
-        mut shard: MutexGuard<'_, Shard<K>>,
-        act: impl FnOnce(&mut Visit<'_, K>) -> R,
-    ) -> R {
+    pub(super) fn visit<R>(&self, mut shard: MutexGuard<'_, Shard<K>>, act: impl FnOnce(&mut Visit<'_, K>) -> R) -> R {
         // Under the lock, so that no step is older than the one before it.
         let now = self.now();
         let salt = self.front.slot().salt();
@@ -326,7 +322,9 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
 
     /// Queues events for whoever listens.
     pub(super) fn queue(&self, visit: &Visit<'_, K>, place: u32, mut events: Vec<Event>) {
-        if let (false, Some(observers), Some(entry)) = (events.is_empty(), &self.observers, visit.shard.table.get(place)) {
+        if let (false, Some(observers), Some(entry)) =
+            (events.is_empty(), &self.observers, visit.shard.table.get(place))
+        {
             let simulated = self.is_shadowed(visit.now);
             events.iter_mut().for_each(|event| event.shadow |= simulated);
             observers.queue(|| Some(entry.key.clone()), events);

@@ -123,7 +123,9 @@ impl<K> Table<K> {
         if let Some(head) = self.heads.get_mut(head) {
             entry.next = std::mem::replace(head, place);
         }
-        if let Some(slot) = self.blocks.get_mut(place as usize / BLOCK).and_then(|block| block.get_mut(place as usize % BLOCK)) {
+        if let Some(slot) =
+            self.blocks.get_mut(place as usize / BLOCK).and_then(|block| block.get_mut(place as usize % BLOCK))
+        {
             *slot = Some(entry);
         }
         self.len += 1;

@@ -88,15 +88,6 @@ impl Packed {
         }
     }
 
-    /// The trip that it has not recovered from.
-    pub(crate) fn standing_trip(&self) -> Option<Trip> {
-        match self {
-            Self::Closed(_) => None,
-            Self::Open(open) => Some(open.trip()),
-            Self::Other(machine) => machine.standing_trip().copied(),
-        }
-    }
-
     /// Whether calls are admitted without a probe.
     pub(crate) fn is_closed(&self) -> bool {
         match self {
