@@ -12,6 +12,7 @@ pub mod docs;
 #[cfg(feature = "http")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http")))]
 pub mod hint;
+pub mod keyed;
 pub mod layer;
 pub mod machine;
 pub mod observe;
@@ -26,7 +27,8 @@ pub mod retry;
 mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};
-pub use layer::{BreakerLayer, BreakerService};
+pub use keyed::Keyed;
+pub use layer::{BreakerLayer, BreakerService, KeyedLayer, KeyedService};
 pub use machine::{Overlay, Reason};
 pub use policy::{Hints, Policy, PolicyError};
 pub use verdict::{Hint, Verdict};

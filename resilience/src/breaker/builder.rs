@@ -27,6 +27,9 @@ pub struct Builder {
     restored: Option<Snapshot>,
 }
 
+/// Policy, name and clock, and what else was said, how often.
+type Parts = (Policy, Option<Arc<str>>, Option<Arc<dyn Clock>>, Option<(&'static str, usize)>);
+
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
@@ -283,6 +286,24 @@ impl Builder {
     pub fn restore(mut self, snapshot: Snapshot) -> Self {
         self.restored = Some(snapshot);
         self
+    }
+
+    /// What of it is good for the breakers of many keys: policy, name and clock; and the first thing that is not.
+    pub(crate) fn into_parts(self) -> Parts {
+        let Self { policy, name, clock, observers, counts_successes, counts_refusals, counts_transitions, restored } =
+            self;
+        let refused = if !observers.is_empty() {
+            Some(("observer", observers.len()))
+        } else if counts_successes {
+            Some(("count_successes", 1))
+        } else if counts_refusals {
+            Some(("count_refusals", 1))
+        } else if counts_transitions {
+            Some(("count_transitions", 1))
+        } else {
+            restored.map(|_| ("restore", 1))
+        };
+        (policy, name, clock, refused)
     }
 
     /// Checks the policy and makes the breaker.

@@ -3,6 +3,8 @@
 mod builder;
 mod called;
 mod gate;
+mod hold;
+mod keys;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod permit;
@@ -29,9 +31,13 @@ pub use rejected::{Rejected, TripSummary};
 pub use snapshot::{QuotaSnapshot, Refusals, Snapshot, State};
 pub use steps::{FailureRateStep, FailuresStep, QuotaStep, SlowCallsStep, StallStep};
 
+pub(crate) use hold::Hold;
 #[cfg(feature = "http")]
-pub(crate) use permit::BodyPermit;
+pub(crate) use hold::{BodyHold, HoldBody};
+pub(crate) use keys::Keys;
 pub(crate) use permit::CallPermit;
+pub(crate) use rejected::{PLACE_BITS, Told};
+pub(crate) use setup::UNNAMED;
 pub(crate) use sight::WeakSight;
 pub(crate) use since::Since;
 pub(crate) use slot::Slot;
@@ -313,6 +319,11 @@ impl Breaker {
             let cx = Context::new(&cell.setup.rules, now).salted(salt);
             cell.machine = Machine::restored(&cx, cell.machine.epoch(), snapshot.saved(now));
         });
+    }
+
+    /// Lays this over the phase, for so long.
+    pub(crate) fn lay(&self, overlay: Overlay, time: Option<Duration>) {
+        self.overlay(overlay, time);
     }
 
     fn overlay(&self, overlay: Overlay, time: Option<Duration>) {

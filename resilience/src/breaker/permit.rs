@@ -110,20 +110,16 @@ impl CallPermit {
         }
     }
 
+    /// A panic unwinds out of the call.
+    pub(super) fn panicked(&mut self) {
+        let ticket = std::mem::replace(&mut self.ticket, SPENT);
+        self.slot.panicked(ticket, self.since);
+    }
+
     /// Runs a part of the call; a panic that unwinds out of it is a failure.
     #[inline]
     pub(crate) fn guard<R>(&mut self, part: impl FnOnce() -> R) -> R {
-        struct Unwinding<'a>(&'a mut CallPermit);
-        impl Drop for Unwinding<'_> {
-            fn drop(&mut self) {
-                let ticket = std::mem::replace(&mut self.0.ticket, SPENT);
-                self.0.slot.panicked(ticket, self.0.since);
-            }
-        }
-        let unwinding = Unwinding(self);
-        let result = part();
-        std::mem::forget(unwinding);
-        result
+        guard(self, Self::panicked, part)
     }
 
     /// Hands the permit on to the body of an answer whose head has come. Whether it matters what the head says of the
@@ -134,6 +130,21 @@ impl CallPermit {
         let learns = self.slot.answered(ticket);
         (BodyPermit { call: Self { slot: self.slot, ticket, since: self.since }, quiet_since: Since::NEVER }, learns)
     }
+}
+
+/// Runs a part of a call, and tells its holder if a panic unwinds out of it.
+#[inline]
+pub(crate) fn guard<H, R>(holder: &mut H, panicked: impl Fn(&mut H), part: impl FnOnce() -> R) -> R {
+    struct Unwinding<'a, H, F: Fn(&mut H)>(&'a mut H, F);
+    impl<H, F: Fn(&mut H)> Drop for Unwinding<'_, H, F> {
+        fn drop(&mut self) {
+            self.1(self.0);
+        }
+    }
+    let unwinding = Unwinding(holder, panicked);
+    let result = part();
+    std::mem::forget(unwinding);
+    result
 }
 
 impl Drop for CallPermit {
@@ -181,20 +192,10 @@ impl BodyPermit {
         self.call.record(verdict);
     }
 
-    /// Runs a part of the call; a panic that unwinds out of it is a failure.
-    pub(crate) fn guard<R>(&mut self, part: impl FnOnce() -> R) -> R {
-        struct Unwinding(&'static Slot, u64);
-        impl Drop for Unwinding {
-            fn drop(&mut self) {
-                self.0.ends_after_answer(self.1);
-            }
-        }
-        let unwinding = Unwinding(self.call.slot, self.call.ticket);
-        self.call.guard(|| {
-            let result = part();
-            std::mem::forget(unwinding);
-            result
-        })
+    /// A panic unwinds out of the body.
+    pub(super) fn panicked(&mut self) {
+        self.call.slot.ends_after_answer(self.call.ticket);
+        self.call.panicked();
     }
 }
 

@@ -31,11 +31,13 @@ use std::time::Duration;
 #[derive(Clone, Copy)]
 pub struct Rejected {
     slot: &'static Slot,
-    /// The reason (4 bits), the edition of what is told (8 bits) and by which owner of the slot (6 bits), the unit of the
-    /// wait (1 bit), the wait (45 bits).
+    /// The reason (3 bits), whether a key was refused (1 bit), the edition of what is told (8 bits) and by which owner of the
+    /// slot (6 bits), the unit of the wait (1 bit), the wait (45 bits; a key's: 17 bits of its place, 28 of the wait).
     packed: u64,
 }
 
+const REASON: u64 = 0b111;
+const KEYED: u64 = 1 << 3;
 const EDITION_AT: u32 = 4;
 const EDITION_BITS: u32 = 8;
 const OWNER_AT: u32 = EDITION_AT + EDITION_BITS;
@@ -44,6 +46,12 @@ const COARSE: u64 = 1 << (OWNER_AT + OWNER_BITS);
 const WAIT_AT: u32 = OWNER_AT + OWNER_BITS + 1;
 /// Waits of more than 9 hours are kept in milliseconds, rounded up: whole seconds stay what they are.
 const COARSE_UNIT: u64 = 1_000_000;
+const PLACE_AT: u32 = WAIT_AT;
+/// So many places are told apart.
+pub(crate) const PLACE_BITS: u32 = 17;
+const KEYED_WAIT_AT: u32 = PLACE_AT + PLACE_BITS;
+/// A key's wait is kept in microseconds, one of more than 4 minutes in seconds; rounded up.
+const KEYED_UNITS: [u64; 2] = [1000, 1_000_000_000];
 
 /// Why the breaker is not closed, as a refusal or a snapshot tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +79,35 @@ impl Rejected {
         Self { slot, packed }
     }
 
+    /// The refusal of one key among many: `place` is where its state is kept.
+    pub(crate) fn keyed(slot: &'static Slot, reason: Reason, wait: u64, edition: u8, place: u32) -> Self {
+        let [fine, coarse] = KEYED_UNITS.map(|unit| wait.div_ceil(unit));
+        let most = u64::MAX >> KEYED_WAIT_AT;
+        // 8 years are the most that is told.
+        let (unit, wait) = if fine <= most { (0, fine) } else { (COARSE, coarse.min(most)) };
+        let place = u64::from(place) & ((1 << PLACE_BITS) - 1);
+        let owner = slot.told().edition.packed() & OWNER_MASK;
+        let packed = u64::from(reason.code()) | KEYED | u64::from(edition) << EDITION_AT | owner | unit;
+        Self { slot, packed: packed | place << PLACE_AT | wait << KEYED_WAIT_AT }
+    }
+
+    /// Where the state of the refused key is kept, and the edition of what it tells; `None` if no key was refused.
+    pub(crate) fn place(&self) -> Option<(u32, u8)> {
+        // The masks leave 17 and 8 bits.
+        #[allow(clippy::cast_possible_truncation)]
+        let place = (bits(self.packed, PLACE_AT, PLACE_BITS), bits(self.packed, EDITION_AT, EDITION_BITS) as u8);
+        (self.packed & KEYED != 0).then_some(place)
+    }
+
+    /// Whose refusal it is.
+    pub(crate) const fn slot(&self) -> &'static Slot {
+        self.slot
+    }
+
     /// How long to wait before coming back. Zero means that the next call may well be admitted.
     ///
-    /// Exact up to 9 hours; longer waits are rounded up, by a millisecond at most.
+    /// Exact up to 9 hours; longer waits are rounded up, by a millisecond at most. Those of a [key](crate::keyed) are rounded
+    /// up to a microsecond, above 4 minutes to a second.
     #[must_use]
     pub const fn retry_after(&self) -> Duration {
         Duration::from_nanos(self.wait())
@@ -87,6 +121,10 @@ impl Rejected {
     }
 
     const fn wait(&self) -> u64 {
+        if self.packed & KEYED != 0 {
+            let unit = KEYED_UNITS[(self.packed & COARSE != 0) as usize];
+            return (self.packed >> KEYED_WAIT_AT).saturating_mul(unit);
+        }
         let wait = self.packed >> WAIT_AT;
         if self.packed & COARSE == 0 { wait } else { wait.saturating_mul(COARSE_UNIT) }
     }
@@ -94,7 +132,7 @@ impl Rejected {
     /// Why the call was refused.
     #[must_use]
     pub const fn reason(&self) -> Reason {
-        Reason::from_code((self.packed & 0xf) as u8)
+        Reason::from_code((self.packed & REASON) as u8)
     }
 
     /// Asks for what is told of the trip; `None` if the breaker has tripped again since, or is gone. Under the breaker's
@@ -108,7 +146,16 @@ impl Rejected {
 
     /// As [`ask`](Self::ask), of refusals that a trip is behind: a quota is used up in good health, too.
     fn ask_of_trip<R>(&self, ask: impl FnOnce(Told, Instant) -> R) -> Option<R> {
-        if self.reason() == Reason::Quota { None } else { self.ask(ask) }
+        if self.reason() == Reason::Quota {
+            return None;
+        }
+        match self.place() {
+            Some((place, edition)) => {
+                let keys = self.slot.keys()?;
+                keys.told(place, edition).map(|(told, now)| ask(told, now))
+            }
+            None => self.ask(ask),
+        }
     }
 
     /// The name of the breaker that refused, also after it has tripped again; `resilience` when it is gone.
@@ -240,7 +287,7 @@ const fn saturated(value: u32, width: u32) -> u64 {
 
 /// What refusals tell, in a few words: what a slot publishes, so that a refusal needs no lock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     pub(super) until: Instant,
     /// The first and the last failure in milliseconds, modulo 2^32, one in each half; for a forced breaker the instant
     /// of the command, or the wait in nanoseconds where no end is known.
@@ -251,7 +298,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    pub(super) fn forced(at: Instant, until: Option<Instant>, wait: u64, level: u32) -> Self {
+    pub(crate) fn forced(at: Instant, until: Option<Instant>, wait: u64, level: u32) -> Self {
         let packed = u64::from(FORCED) | saturated(level, LEVEL_BITS) << LEVEL_AT;
         match until {
             Some(until) => Self { until, failed_at: u64::from(millis(at)), packed, edition: Edition(0) },
@@ -259,7 +306,7 @@ impl Told {
         }
     }
 
-    pub(super) fn of(trip: &Trip) -> Self {
+    pub(crate) fn of(trip: &Trip) -> Self {
         Self {
             until: trip.until,
             failed_at: u64::from(millis(trip.first)) << 32 | u64::from(millis(trip.last)),
@@ -346,6 +393,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_key_s_refusal_tells_its_place_and_a_wait_that_is_never_shorter_than_it_is() {
+        let breaker = Breaker::new();
+        let minutes = 60_000_000_000;
+        for wait in [0, 1, 999, 1000, 1_500_000_000, 4 * minutes, 5 * minutes + 1, 4_000_000 * minutes] {
+            for (reason, place, edition) in [(Reason::Open, 0, 255), (Reason::Quota, (1 << PLACE_BITS) - 1, 7)] {
+                let rejected = Rejected::keyed(breaker.slot(), reason, wait, edition, place);
+                let told = crate::clock::nanos(rejected.retry_after());
+                let unit = KEYED_UNITS[usize::from(wait > 4 * minutes)];
+                assert!(told >= wait && told - wait < unit, "{wait} is told as {told}");
+                assert_eq!((rejected.reason(), rejected.place()), (reason, Some((place, edition))));
+            }
+        }
+        assert_eq!(Rejected::new(breaker.slot(), Reason::Quota, u64::MAX, Edition(255)).place(), None);
     }
 
     #[test]

@@ -1,9 +1,10 @@
+use super::keys::Keys;
 use super::waiting::WaitingRoom;
 use crate::clock::{self, Clock, Instant};
 use crate::machine::Event;
 use crate::observe::{Ledger, Outbox};
 use crate::policy::Rules;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 /// What breakers share or are told once: the rules, a name, where time comes from, who listens.
 #[derive(Clone, Debug)]
@@ -18,10 +19,12 @@ pub(crate) struct Setup {
     pub(super) ledger: Option<Arc<Ledger>>,
     /// Where services wait for a change; made with the first that does.
     pub(super) room: Option<Arc<WaitingRoom>>,
+    /// Who keeps the breakers of many keys, where this is the one over all of them.
+    pub(super) keys: Option<Weak<dyn Keys>>,
 }
 
 /// What a breaker is called that was given no name.
-pub(super) const UNNAMED: &str = "resilience";
+pub(crate) const UNNAMED: &str = "resilience";
 
 impl Setup {
     pub(super) fn new(rules: Rules) -> Self {
@@ -34,6 +37,7 @@ impl Setup {
             counts_refusals: false,
             ledger: None,
             room: None,
+            keys: None,
         }
     }
 

@@ -157,7 +157,7 @@ impl Slot {
     }
 
     /// Different for each slot and each process: what keeps a fleet from probing in step.
-    fn salt(&self) -> u64 {
+    pub(crate) fn salt(&self) -> u64 {
         std::ptr::from_ref(self).addr() as u64 ^ process_salt()
     }
 

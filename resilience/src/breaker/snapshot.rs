@@ -32,7 +32,7 @@ impl State {
         }
     }
 
-    pub(super) fn of(view: &View) -> Self {
+    pub(crate) fn of(view: &View) -> Self {
         Self::under(view.overlay, Self::of_phase(view.phase))
     }
 
@@ -185,7 +185,7 @@ pub struct QuotaSnapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(view: View, name: &str, now: Instant) -> Self {
+    pub(crate) fn of(view: View, name: &str, now: Instant) -> Self {
         let (phase, stage, probes_out, until) = match view.phase {
             Phase::Closed => (State::Closed, 0, 0, None),
             Phase::Open { until } => (State::Open, 0, 0, Some(until)),
@@ -256,7 +256,7 @@ impl Snapshot {
 
     /// What of it is good for a machine whose clock says `now`. Time that has passed by the wall clock is taken off;
     /// a wall clock that was set back takes nothing off.
-    pub(super) fn saved(&self, now: Instant) -> Saved {
+    pub(crate) fn saved(&self, now: Instant) -> Saved {
         let passed = clock::wall().and_then(|now| now.duration_since(self.taken_at).ok()).map_or(0, nanos);
         let ago = |age: Duration| Instant::from_nanos(now.as_nanos().saturating_sub(nanos(age).saturating_add(passed)));
         let ahead = |wait: Duration| now.plus(nanos(wait).saturating_sub(passed));

@@ -1,5 +1,5 @@
 #[cfg(feature = "http")]
-use crate::breaker::BodyPermit;
+use crate::breaker::BodyHold;
 use std::fmt;
 
 /// The permit of a call whose answer is judged at the end of its body: carried by the body, told how it ends.
@@ -9,7 +9,7 @@ use std::fmt;
 #[must_use = "a watch that is dropped at once gives the call up"]
 pub struct Watch {
     #[cfg(feature = "http")]
-    permit: BodyPermit,
+    permit: BodyHold,
     #[cfg(feature = "http")]
     end: crate::classify::AtEnd,
 }
@@ -26,7 +26,7 @@ impl fmt::Debug for Watch {
 #[cfg(feature = "http")]
 mod http_body_impl {
     use super::Watch;
-    use crate::breaker::BodyPermit;
+    use crate::breaker::BodyHold;
     use crate::classify::{AtEnd, EndOfBody};
     use bytes::Bytes;
     use http::HeaderMap;
@@ -37,7 +37,7 @@ mod http_body_impl {
     use std::task::{Context, Poll};
 
     impl Watch {
-        pub(in crate::layer) fn new(permit: BodyPermit, end: AtEnd) -> Self {
+        pub(in crate::layer) fn new(permit: BodyHold, end: AtEnd) -> Self {
             Self { permit, end }
         }
 

@@ -24,6 +24,7 @@
 pub mod back_pressure;
 mod body;
 mod future;
+pub mod keyed;
 mod service;
 
 #[cfg(feature = "http")]
@@ -31,6 +32,7 @@ mod service;
 pub use body::ResponseBody;
 pub use body::Watch;
 pub use future::ResponseFuture;
+pub use keyed::{KeyedFuture, KeyedLayer, KeyedService};
 pub use service::BreakerService;
 
 use crate::Breaker;

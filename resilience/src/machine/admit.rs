@@ -139,7 +139,7 @@ impl Machine {
     }
 }
 
-fn open(trip: Option<Trip>, now: Instant) -> Refusal {
+pub(super) fn open(trip: Option<Trip>, now: Instant) -> Refusal {
     let wait = trip.map_or(0, |trip| trip.until.since(now));
     Refusal { reason: Reason::Open, wait: Duration::from_nanos(wait) }
 }

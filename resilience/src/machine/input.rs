@@ -27,6 +27,11 @@ impl<'a> Context<'a> {
         Self { salt, ..self }
     }
 
+    /// The same step under other rules.
+    pub(crate) const fn with_rules<'b>(&self, rules: &'b Rules) -> Context<'b> {
+        Context { rules, now: self.now, salt: self.salt }
+    }
+
     pub(crate) const fn rules(&self) -> &'a Rules {
         self.rules
     }

@@ -38,6 +38,7 @@ mod half_open;
 mod input;
 mod log;
 mod outcome;
+mod packed;
 mod quota;
 mod saved;
 mod stall;
@@ -49,6 +50,7 @@ pub use event::{Event, EventKind};
 pub use input::{Command, Context, Report, Ticket};
 #[cfg(feature = "retry")]
 pub(crate) use outcome::mix;
+pub(crate) use packed::Packed;
 pub use quota::QuotaLeft;
 pub use saved::Saved;
 pub use trip::{Reason, Refusal, Rule, Tally, Trip};

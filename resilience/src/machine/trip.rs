@@ -46,6 +46,11 @@ impl Rule {
         }
     }
 
+    /// Whether it trips from half-open.
+    pub(crate) const fn is_probe(self) -> bool {
+        matches!(self, Self::Probe | Self::ProbeDeadline)
+    }
+
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::FailureWindow => 1,

@@ -101,6 +101,17 @@ pub struct ProbeResults {
 /// The most that a count starts from: what was saved may be any number, and is counted on.
 pub(crate) const MOST_RESTORED: u64 = u64::MAX / 2;
 
+impl ProbeResults {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { succeeded, failed, ignored, abandoned, overdue } = other;
+        self.succeeded += succeeded;
+        self.failed += failed;
+        self.ignored += ignored;
+        self.abandoned += abandoned;
+        self.overdue += overdue;
+    }
+}
+
 impl Counts {
     /// With room to go on counting.
     pub(super) fn with_room(self) -> Self {

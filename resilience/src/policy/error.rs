@@ -18,7 +18,7 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    pub(super) fn new(field: &'static str, value: impl fmt::Debug, range: &'static str) -> Self {
+    pub(crate) fn new(field: &'static str, value: impl fmt::Debug, range: &'static str) -> Self {
         Self { field, value: format!("{value:?}"), range }
     }
 
