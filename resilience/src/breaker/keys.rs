@@ -77,6 +77,16 @@ impl Slot {
         })
     }
 
+    /// The epoch that begins here: whoever kept keys behind this slot before has given out tickets of earlier ones.
+    pub(crate) fn first_epoch(&self) -> u64 {
+        word::epoch(self.gate())
+    }
+
+    /// Whether this ticket was given out before that epoch.
+    pub(crate) const fn is_older(ticket: u64, first: u64) -> bool {
+        word::epoch(ticket) < first
+    }
+
     /// Whether nothing has changed phase or overlay since this ticket was given out.
     pub(crate) fn is_same_epoch(&self, ticket: u64) -> bool {
         word::epoch(self.gate()) == word::epoch(ticket)

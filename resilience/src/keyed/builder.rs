@@ -118,14 +118,19 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedBuilder<K, S> {
     /// The first field that is out of its range, by name; and every rule that would have to watch healthy calls
     /// (`failure_rate`, `slow_calls`, `stall`, `quota`): a key in good health has no state to count them in.
     pub fn build(self) -> Result<Keyed<K, S>, PolicyError> {
-        let Self { policy, name, clock, observers, parent, most_keys, hasher, refused } = self;
-        if let Some(refused) = refused {
-            return Err(refused);
+        if let Some(refused) = &self.refused {
+            return Err(refused.clone());
         }
-        let rules = checked(policy)?;
-        if !(1..=MOST_KEYS).contains(&most_keys) {
-            return Err(PolicyError::new("most_keys", most_keys, "from 1 to 131072"));
+        let rules = checked(self.policy.clone())?;
+        if !(1..=MOST_KEYS).contains(&self.most_keys) {
+            return Err(PolicyError::new("most_keys", self.most_keys, "from 1 to 131072"));
         }
+        Ok(self.by(rules))
+    }
+
+    /// By these rules, which are those of the policy.
+    pub(super) fn by(self, rules: Rules) -> Keyed<K, S> {
+        let Self { policy: _, name, clock, observers, parent, most_keys, hasher, refused: _ } = self;
         let observers = (!observers.is_empty()).then(|| {
             let name = name.clone().unwrap_or_else(|| Arc::from(crate::breaker::UNNAMED));
             Arc::new(Observers::new(name, observers))
@@ -136,7 +141,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedBuilder<K, S> {
             let front = Breaker::over(keys, rules.clone(), name, clock.clone(), for_all);
             Registry::new(front, Parts { rules, room: most_keys, parent, hasher, clock, observers, seal: seal() })
         });
-        Ok(Keyed { registry })
+        Keyed { registry }
     }
 }
 

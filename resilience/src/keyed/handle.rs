@@ -5,7 +5,7 @@ use super::registry::Registry;
 use super::snapshot::{KeySnapshot, KeyedStats, NoRoom};
 use crate::breaker::sync::Ordering;
 use crate::machine::{Command, EventKind, Machine, Overlay};
-use crate::policy::{Policy, PolicyError};
+use crate::policy::{Policy, PolicyError, Rules};
 use crate::{Breaker, Rejected, Snapshot, State, Verdict};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -24,9 +24,7 @@ impl<K: Key> Keyed<K> {
     /// Breakers by the default [`Policy`], without a parent.
     #[must_use]
     pub fn new() -> Self {
-        // The default policy has no value out of its range, and no rule that keys cannot have.
-        #[allow(clippy::expect_used)]
-        KeyedBuilder::new().build().expect("the default policy is one for keys")
+        KeyedBuilder::new().by(Rules::default())
     }
 
     /// Breakers by a policy of your own.
@@ -206,10 +204,8 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
         for shard in self.registry.shards() {
             self.registry.visit(shard, |visit| {
                 for place in visit.shard.table.places() {
-                    match visit.look(place, Machine::is_spotless) {
-                        Some(true) => visit.leave(place),
-                        Some(false) => act(visit, place),
-                        None => {}
+                    if self.registry.freshen(visit, place) {
+                        act(visit, place);
                     }
                 }
             });
@@ -314,7 +310,15 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
             let found = visit.shard.table.find(hash, |kept| kept == key);
             let place = match found {
                 None if !keeps => return Ok(()),
-                None => own.take().and_then(|own| visit.enter(own, hash)).ok_or(NoRoom)?,
+                None => {
+                    if !visit.has_room() {
+                        // An operator waits for this, and does it rarely.
+                        visit.shard.table.places().for_each(|place| {
+                            self.registry.freshen(visit, place);
+                        });
+                    }
+                    own.take().and_then(|own| visit.enter(own, hash)).ok_or(NoRoom)?
+                }
                 Some(place) => place,
             };
             let told = visit.step(place, |machine, cx, events| machine.command(cx, command(cx), events));

@@ -28,6 +28,8 @@ pub(super) struct Registry<K, S> {
     pub(super) observers: Option<Arc<Observers<K>>>,
     /// Until when refusals of keys are only simulated, in nanoseconds; 0: not at all.
     pub(super) shadow_until: AtomicU64,
+    /// The first epoch of the breaker over all keys.
+    first_epoch: u64,
     /// Mixed into editions, so that a refusal of a registry that is gone is not explained by another.
     seal: u8,
 }
@@ -99,6 +101,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
         let shards = (0..1 << shard_bits).map(|_| Mutex::new(Shard::new(Arc::clone(&rules), each, shard_bits)));
         Self {
             sieve: Sieve::new(),
+            first_epoch: front.slot().first_epoch(),
             shards: shards.collect(),
             shard_bits,
             front,
@@ -187,7 +190,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
                 }
                 admitted
             });
-            let Some((admitted, events)) = admitted else { return Ok(Pass::UNTRACKED) };
+            let Some((admitted, events)) = admitted else {
+                // It has just been found well, and let go.
+                return Ok(Pass::healthy(self.sieve.moment()));
+            };
             self.queue(visit, place, events);
             // Under the lock: what this call sees of its key, it sees at this moment.
             let moment = self.sieve.moment();
@@ -228,6 +234,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     #[inline(never)]
     pub(super) fn record(&self, key: &K, admitted: Admitted, verdict: Verdict) -> bool {
         let Admitted { front, pass, .. } = admitted;
+        if Slot::is_older(front, self.first_epoch) {
+            // A call of a registry that is gone, and had its breaker where this one has it.
+            return false;
+        }
         let hash = self.hash(key);
         let failed = matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_));
         // The user's code runs before the lock is taken.
@@ -309,7 +319,9 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
         let now = self.now();
         let salt = self.front.slot().salt();
         let mut visit = Visit { shard: &mut shard, sieve: &self.sieve, now, salt, gone: Vec::new() };
-        visit.sweep(2);
+        for place in [visit.next_place(), visit.next_place()].into_iter().flatten() {
+            self.freshen(&mut visit, place);
+        }
         let result = act(&mut visit);
         let gone = visit.gone;
         drop(shard);
@@ -318,6 +330,18 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
             observers.deliver();
         }
         result
+    }
+
+    /// Lets the key at this place go if it is well by now; whether it is still kept.
+    pub(super) fn freshen(&self, visit: &mut Visit<'_, K>, place: u32) -> bool {
+        if visit.is_due(place) {
+            let settled = visit.step(place, Machine::settle);
+            self.queue(visit, place, settled.map(|((), events)| events).unwrap_or_default());
+            visit.review(place, false);
+        } else if visit.look(place, Machine::is_spotless) == Some(true) {
+            visit.leave(place);
+        }
+        visit.shard.table.get(place).is_some()
     }
 
     /// Queues events for whoever listens.

@@ -123,9 +123,13 @@ impl<K> Visit<'_, K> {
         }
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        self.shard.table.len() < self.shard.room
+    }
+
     /// Begins to keep a key; `None` if there is no room and all that are kept are not closed.
     pub(super) fn enter(&mut self, key: K, hash: u64) -> Option<u32> {
-        if self.shard.table.len() >= self.shard.room && !self.evict() {
+        if !self.has_room() && !self.evict() {
             self.shard.totals.overflowed += 1;
             return None;
         }
@@ -171,17 +175,19 @@ impl<K> Visit<'_, K> {
         self.shard.departed.iter().any(|(of, changed)| *of == hash && moment < *changed)
     }
 
-    /// Looks at a few more places for keys whose failures have aged: no timer does.
-    pub(super) fn sweep(&mut self, places: u32) {
-        for _ in 0..places {
-            if self.shard.table.len() == 0 {
-                return;
-            }
-            let place = self.shard.hand;
-            self.shard.hand = if place + 1 < self.shard.table.places().end { place + 1 } else { 0 };
-            if self.look(place, Machine::is_spotless) == Some(true) {
-                self.leave(place);
-            }
+    /// The next place that is looked at for a key whose failures have aged: no timer does.
+    pub(super) fn next_place(&mut self) -> Option<u32> {
+        if self.shard.table.len() == 0 {
+            return None;
         }
+        let place = self.shard.hand;
+        self.shard.hand = if place + 1 < self.shard.table.places().end { place + 1 } else { 0 };
+        Some(place)
+    }
+
+    /// Whether time has done something to the key at this place that it does not show yet.
+    pub(super) fn is_due(&self, place: u32) -> bool {
+        let rules = &*self.shard.rules;
+        self.shard.table.get(place).is_some_and(|entry| entry.packed.is_due(&self.cx(rules, entry.hash)))
     }
 }

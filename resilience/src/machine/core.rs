@@ -142,6 +142,11 @@ impl Machine {
         }
     }
 
+    /// Whether [`settle`](Self::settle) would change it.
+    pub(crate) fn is_due(&self, cx: &Context<'_>) -> bool {
+        self.rest.is_some() && self.next_step(cx).is_some()
+    }
+
     fn settle_rest(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) {
         while let Some((at, step)) = self.next_step(cx) {
             match step {

@@ -69,6 +69,12 @@ impl Packed {
         }
     }
 
+    /// Whether time has done something to it that it does not show yet. One that is open is left as it is until somebody
+    /// calls: half-open it would take up more room.
+    pub(crate) fn is_due(&self, cx: &Context<'_>) -> bool {
+        matches!(self, Self::Other(machine) if machine.is_due(cx))
+    }
+
     /// Looks at the machine.
     pub(crate) fn look<R>(&self, rules: &Rules, look: impl FnOnce(&Machine) -> R) -> R {
         match self {
