@@ -102,6 +102,7 @@ mod control;
 mod handle;
 mod observe;
 mod parent;
+mod pass;
 mod permit;
 mod registry;
 mod shard;

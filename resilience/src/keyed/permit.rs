@@ -1,5 +1,6 @@
 use super::Key;
-use super::registry::{Admitted, Registry};
+use super::pass::Admitted;
+use super::registry::Registry;
 use crate::Verdict;
 #[cfg(feature = "http")]
 use crate::breaker::{BodyHold, HoldBody};

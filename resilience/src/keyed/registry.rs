@@ -3,12 +3,13 @@
 use super::Key;
 use super::observe::Observers;
 use super::parent::{Parent, ParentTicket};
+use super::pass::{Admitted, Pass};
 use super::shard::{Shard, Visit};
 use super::sieve::Sieve;
 use crate::breaker::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::breaker::{Breaker, Keys, PLACE_BITS, Since, Slot, Told};
 use crate::clock::{self, Clock, Instant};
-use crate::machine::{Event, EventKind, Machine, Overlay, Refusal, Report, Ticket};
+use crate::machine::{Event, EventKind, Machine, Overlay, Refusal, Report};
 use crate::policy::Rules;
 use crate::{Rejected, Verdict};
 use std::any::Any;
@@ -32,53 +33,6 @@ pub(super) struct Registry<K, S> {
     first_epoch: u64,
     /// Mixed into editions, so that a refusal of a registry that is gone is not explained by another.
     seal: u8,
-}
-
-/// Leave for one call of one key.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    pub(super) moment: u64,
-    argument: u32,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// No key guards it, or it was admitted where the outcome does not matter.
-    Untracked,
-    /// Its key was in good health.
-    Healthy,
-    /// Its key had failures.
-    Call,
-    Probe,
-}
-
-impl Pass {
-    const UNTRACKED: Self = Self { moment: 0, argument: 0, kind: Kind::Untracked };
-
-    const fn healthy(moment: u64) -> Self {
-        Self { moment, argument: 0, kind: Kind::Healthy }
-    }
-
-    /// Whether this outcome of the call changes nothing for its key.
-    #[inline]
-    pub(super) const fn is_settled_by(self, verdict: Verdict) -> bool {
-        match self.kind {
-            Kind::Untracked => true,
-            // What had nothing to clear at its admission clears nothing.
-            Kind::Healthy => !matches!(verdict, Verdict::Failure(_) | Verdict::Limited(_)),
-            Kind::Call | Kind::Probe => false,
-        }
-    }
-}
-
-/// What an admitted call holds.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Admitted {
-    /// Of the breaker over all keys.
-    pub(super) front: u64,
-    pub(super) parent: ParentTicket,
-    pub(super) pass: Pass,
 }
 
 pub(super) struct Parts<K, S> {
@@ -200,10 +154,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
             let edition = self.edition(visit.shard, place);
             visit.review(place, false);
             match admitted {
-                Ok(Ticket::Call { seen, .. }) => Ok(Pass { moment, argument: seen, kind: Kind::Call }),
-                Ok(Ticket::Probe { number, .. }) => Ok(Pass { moment, argument: number, kind: Kind::Probe }),
-                // No rule that watches calls is taken.
-                Ok(Ticket::Untracked | Ticket::Watched { .. }) => Ok(Pass::UNTRACKED),
+                Ok(ticket) => Ok(Pass::of(ticket, moment)),
                 Err(_) if simulated => {
                     visit.shard.totals.counts.shadow_refused += 1;
                     Ok(Pass::UNTRACKED)
@@ -265,7 +216,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
                 let before = machine.epoch();
                 machine.settle(cx, events);
                 let current = !late && pass.moment >= changed && machine.epoch() == before;
-                let ticket = ticket(pass, machine, current, born);
+                let ticket = pass.ticket(machine, current, born);
                 let seq = machine.seq();
                 machine.record(cx, ticket, Report::new(verdict), events);
                 machine.seq() != seq
@@ -380,21 +331,6 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
 const MOST_SHARD_BITS: u32 = 4;
 /// The most keys that can be kept.
 pub(super) const MOST_KEYS: usize = 1 << PLACE_BITS;
-
-/// What the machine of the key is given back for this pass.
-fn ticket(pass: Pass, machine: &Machine, current: bool, born: u64) -> Ticket {
-    let epoch = machine.epoch();
-    match pass.kind {
-        Kind::Untracked => Ticket::Untracked,
-        // A call is admitted in closed only.
-        Kind::Probe if current => Ticket::Probe { epoch, number: pass.argument },
-        Kind::Healthy | Kind::Call if current && machine.is_closed() => {
-            let seen = if pass.kind == Kind::Call && pass.moment >= born { pass.argument } else { 0 };
-            Ticket::Call { epoch, seen }
-        }
-        Kind::Healthy | Kind::Call | Kind::Probe => Ticket::Call { epoch: epoch.wrapping_sub(1), seen: 0 },
-    }
-}
 
 impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keys for Registry<K, S> {
     fn told(&self, place: u32, edition: u8) -> Option<(Told, Instant)> {
