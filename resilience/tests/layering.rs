@@ -50,6 +50,11 @@ const TABLE: &[Row] = &[
         except: &[],
         never: &[PROTOCOLS, TOWER, RUNTIMES, &["tracing", "crate::classify", "crate::layer", "crate::respond"]],
     },
+    Row {
+        part: "keyed",
+        except: &[],
+        never: &[PROTOCOLS, TOWER, RUNTIMES, &["tracing", "crate::classify", "crate::layer", "crate::respond"]],
+    },
     Row { part: "clock.rs", except: &[], never: &[PROTOCOLS, TOWER, &["tracing", "crate::breaker", "crate::machine"]] },
     Row { part: "verdict.rs", except: &[], never: &[PROTOCOLS, TOWER, RUNTIMES, WORLD, &["tracing"]] },
     Row {

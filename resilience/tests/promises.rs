@@ -3,6 +3,7 @@
 use allocation_counter::measure;
 use resilience::classify::ErrorsFail;
 use resilience::clock::Manual;
+use resilience::keyed::Keyed;
 use resilience::layer::ResponseFuture;
 use resilience::observe::Transitions;
 use resilience::respond::{AsError, Error};
@@ -205,6 +206,44 @@ fn a_default_breaker_costs_128_bytes_of_heap_and_a_used_place_is_used_again() {
     // Other tests may take a few of the places meanwhile.
     let again = measure(|| (0..MANY).for_each(|_| drop(black_box(Breaker::new()))));
     assert!(again.bytes_total <= 10 * 128, "{} bytes", again.bytes_total);
+}
+
+#[test]
+fn a_key_in_trouble_costs_at_most_128_bytes_of_heap_and_a_healthy_one_none() {
+    // The interpreter is slow.
+    const MANY: u64 = if cfg!(miri) { 64 } else { 8192 };
+    let clock = Manual::new();
+    let each = || Breaker::builder().jitter(0.0).stages(1);
+    let keyed: Keyed<u64> = Keyed::builder().each(each()).clock(clock.clone()).most_keys(131_072).build().unwrap();
+    let fail = |key: u64| keyed.try_acquire(&key).unwrap().failure();
+    // What a registry takes up once.
+    (0..64).for_each(|key| fail(u64::MAX - key));
+    let mut kept = keyed.kept();
+    let closed = measure(|| (0..MANY).for_each(fail));
+    assert_eq!(keyed.kept(), kept + MANY);
+    assert!(
+        closed.bytes_current <= 128 * MANY.cast_signed(),
+        "{} bytes each",
+        closed.bytes_current / MANY.cast_signed()
+    );
+    let open = measure(|| (0..MANY).for_each(|key| (0..2).for_each(|_| fail(key))));
+    assert!(open.bytes_current <= 0, "{} bytes more each when open", open.bytes_current / MANY.cast_signed());
+    assert_eq!(keyed.stats().open, MANY);
+    kept = keyed.kept();
+    let healthy = measure(|| (MANY..2 * MANY).for_each(|key| keyed.try_acquire(&key).unwrap().success()));
+    assert_eq!((healthy.count_total, keyed.kept()), (0, kept));
+    let refused = measure(|| (0..MANY).for_each(|key| assert!(keyed.try_acquire(&key).is_err())));
+    assert_eq!(refused.count_total, 0);
+    // Keys come and go in the same room.
+    let round = |round: u64| {
+        keyed.reset_all();
+        (0..MANY).for_each(|key| fail(key + round * MANY));
+    };
+    // What it remembers of those that have left has an end, too.
+    (1..3).for_each(round);
+    let again = measure(|| (3..11).for_each(round));
+    // Keys that meet in one part of the registry by chance may let it grow by a little.
+    assert!(again.bytes_current <= 8 * MANY.cast_signed(), "{} bytes more each time", again.bytes_current / 8);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bodies;
 mod dropped;
 mod herd;
+mod keyed;
 mod outcomes;
 mod probe_if;
 mod readiness;

@@ -100,6 +100,8 @@
 mod builder;
 mod control;
 mod handle;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod observe;
 mod parent;
 mod pass;

@@ -114,10 +114,13 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
         refused.map_err(|(refusal, edition)| self.reject(refusal, edition, hash, place, parent))
     }
 
-    /// A refusal that takes no step, and a coarse clock only.
+    /// A refusal that takes no step, and of the process's clocks the coarse one only.
     fn refuses_at_once(&self, shard: &Shard<K>, place: u32) -> Option<Refusal> {
-        let simple = self.clock.is_none() && !self.tells_refusals() && self.shadow_until.load(Ordering::Acquire) == 0;
+        let simple = !self.tells_refusals() && self.shadow_until.load(Ordering::Acquire) == 0;
         let packed = &shard.table.get(place).filter(|_| simple)?.packed;
+        if let Some(clock) = &self.clock {
+            return packed.refuses_plainly(clock.now());
+        }
         let now = clock::coarse();
         packed.refuses_plainly(now.plus(clock::COARSE_SLACK))?;
         packed.refuses_plainly(now)
