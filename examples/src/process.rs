@@ -51,6 +51,29 @@ pub async fn until_stopped<F: Future>(shutdown: impl FnOnce() -> F) -> io::Resul
     }
 }
 
+/// Does this at each SIGHUP, for as long as it is polled.
+///
+/// Ends only if signals cannot be received, and tells why. Where there is no such signal it does nothing.
+#[cfg(unix)]
+pub async fn at_each_hangup(mut act: impl FnMut()) -> io::Error {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangups) => {
+            while hangups.recv().await.is_some() {
+                act();
+            }
+            std::future::pending().await
+        }
+        Err(error) => error,
+    }
+}
+
+/// As on Unix, where there is such a signal.
+#[cfg(not(unix))]
+pub async fn at_each_hangup(_: impl FnMut()) -> io::Error {
+    std::future::pending().await
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

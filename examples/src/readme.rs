@@ -33,7 +33,10 @@ fn every_variable_stands_there_with_its_default() {
 fn every_flag_of_the_load_generator_stands_there_with_its_default() {
     // Those of the breaker are the gateway's.
     let own = |argument: &Arg| {
-        let breaker = argument.get_env().is_some_and(|name| name.to_string_lossy().starts_with("RESILIENCE_"));
+        let breaker = argument.get_env().is_some_and(|name| {
+            let name = name.to_string_lossy();
+            name == "POLICY_FILE" || name.starts_with("RESILIENCE_")
+        });
         argument.get_long().filter(|_| !breaker).map(|flag| format!("--{flag}"))
     };
     let table = table(&load::Config::command(), own);

@@ -55,8 +55,8 @@ async fn after_three_failures_nothing_reaches_the_upstream_and_reads_go_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_probes_with_growing_delays_until_the_upstream_is_well() {
     let rig = Rig::start(ADD_EVENT, |config| {
-        config.policy.delay = Duration::from_millis(20);
-        config.policy.max_delay = Duration::from_millis(60);
+        config.policy.set("DELAY", "20ms");
+        config.policy.set("MAX_DELAY", "60ms");
     })
     .await;
     let breaker = rig.gateway.breaker();
@@ -94,10 +94,10 @@ async fn it_probes_with_growing_delays_until_the_upstream_is_well() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_probe_at_a_time_tries_an_upstream_that_was_down() {
     let rig = Rig::start("addEvent=outage", |config| {
-        config.policy.delay = Duration::from_millis(50);
-        config.policy.probe_patience = Some(Duration::from_secs(30));
-        config.policy.probe_deadline = Duration::from_secs(30);
-        config.policy.abandon_after = Duration::from_secs(30);
+        config.policy.set("DELAY", "50ms");
+        config.policy.set("PROBE_PATIENCE", "30s");
+        config.policy.set("PROBE_DEADLINE", "30s");
+        config.policy.set("ABANDON_AFTER", "30s");
     })
     .await;
     for _ in 0..3 {
@@ -127,8 +127,8 @@ async fn one_probe_at_a_time_tries_an_upstream_that_was_down() {
 async fn a_limit_that_names_its_time_is_obeyed_at_once() {
     for plan in ["addEvent=outage(-,503,120s)", "addEvent=outage(-,429,120s)"] {
         let rig = Rig::start(plan, |config| {
-            config.policy.delay = Duration::from_millis(50);
-            config.policy.max_delay = Duration::from_millis(50);
+            config.policy.set("DELAY", "50ms");
+            config.policy.set("MAX_DELAY", "50ms");
         })
         .await;
         let limited = rig.add_event().await;

@@ -35,10 +35,9 @@ impl Rig {
             faults: faults.parse().unwrap(),
             ..Config::default()
         };
-        config.policy.delay = Duration::from_secs(600);
-        config.policy.max_delay = Duration::from_secs(600);
-        config.policy.jitter = 0.0;
-        config.policy.window = Duration::from_secs(600);
+        for (name, value) in [("DELAY", "10m"), ("MAX_DELAY", "10m"), ("JITTER", "0"), ("WINDOW", "10m")] {
+            config.policy.set(name, value);
+        }
         config.bounds.upstream_timeout = Duration::from_secs(30);
         change(&mut config);
         let gateway = gateway::start(config).await.unwrap();

@@ -53,6 +53,6 @@ mod upstream;
 pub use auth::OauthArgs;
 pub use config::{Config, ConfigError};
 pub use limits::Bounds;
-pub use policy::PolicyArgs;
+pub use policy::{PolicyArgs, PolicyProblem};
 pub use run::run;
 pub use start::{Running, StartError, start};

@@ -1,155 +1,210 @@
-//! The layer's policy, from the environment: one variable for each field that a service owner turns.
+//! The layer's policy: the library's own variables, each of them a flag, too, over a file or over the gateway's defaults.
 
-use super::config::ConfigError;
-use crate::config::duration;
-use clap::Args;
-use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Hints, OnSuccess, Policy, PolicyError};
-use std::time::Duration;
+use clap::builder::{PathBufValueParser, Str};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use resilience::Breaker;
+use resilience::config::{ConfigError, VARIABLES};
+use resilience::policy::{Hints, Policy};
+use std::fs;
+use std::path::PathBuf;
+
+/// What the names of the variables begin with.
+const PREFIX: &str = "RESILIENCE_";
+const FILE: &str = "POLICY_FILE";
+const HEADING: &str = "The breaker in front of /addEvent";
 
 /// When `/addEvent` is refused, for how long, and how it comes back.
-///
-/// Everything that is not here keeps the default of [`Policy`].
-#[derive(Args, Clone, Debug, PartialEq)]
-#[command(next_help_heading = "The breaker in front of /addEvent")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyArgs {
-    /// How many failures within the window trip it.
-    #[arg(long, env = "RESILIENCE_FAILURES", default_value_t = 3)]
-    pub failures: u32,
-    /// How far apart the first and the last of them may lie.
-    #[arg(long, env = "RESILIENCE_WINDOW", default_value = "30s", value_parser = duration)]
-    pub window: Duration,
-    /// Whether a success clears the failures before it, or leaves them to age: `clear` or `keep`.
-    #[arg(long, env = "RESILIENCE_ON_SUCCESS", default_value = "clear", value_parser = on_success)]
-    pub on_success: OnSuccess,
-    /// Trips after this many failures in a row, however far apart (off unless set).
-    #[arg(long, env = "RESILIENCE_IN_A_ROW")]
-    pub in_a_row: Option<u32>,
-    /// Trips when this share of the calls failed, above 0 and at most 1 (off unless set).
-    #[arg(long, env = "RESILIENCE_FAILURE_RATE")]
-    pub failure_rate: Option<f64>,
-    /// The sliding window of the share.
-    #[arg(long, env = "RESILIENCE_RATE_WINDOW", default_value = "30s", value_parser = duration)]
-    pub rate_window: Duration,
-    /// The fewest calls that a share is taken of.
-    #[arg(long, env = "RESILIENCE_MIN_CALLS", default_value_t = 20)]
-    pub min_calls: u32,
-    /// The first cool-down.
-    #[arg(long, env = "RESILIENCE_DELAY", default_value = "1s", value_parser = duration)]
-    pub delay: Duration,
-    /// The longest cool-down.
-    #[arg(long, env = "RESILIENCE_MAX_DELAY", default_value = "60s", value_parser = duration)]
-    pub max_delay: Duration,
-    /// By how much each cool-down is longer than the one before.
-    #[arg(long, env = "RESILIENCE_FACTOR", default_value_t = 1.5)]
-    pub factor: f64,
-    /// The largest share that is added to a cool-down at random.
-    #[arg(long, env = "RESILIENCE_JITTER", default_value_t = 0.1)]
-    pub jitter: f64,
-    /// What closing does to the level: `at-once`, or one level for each such time spent closed, like `30s`.
-    #[arg(long, env = "RESILIENCE_FORGIVE", default_value = "at-once", value_parser = forgive)]
-    pub forgive: Forgive,
-    /// How a Retry-After of the upstream is taken: `obey`, `extend` or `ignore`.
-    #[arg(long, env = "RESILIENCE_HINTS", default_value = "obey", value_parser = hints)]
-    pub hints: Hints,
-    /// The longest Retry-After that is followed.
-    #[arg(long, env = "RESILIENCE_MAX_HINT", default_value = "5m", value_parser = duration)]
-    pub max_hint: Duration,
-    /// Calls in flight in the first stage of recovery; each stage doubles it.
-    #[arg(long, env = "RESILIENCE_PROBES", default_value_t = 1)]
-    pub probes: u32,
-    /// Stages of recovery. Two: one good answer, then two more, and it is closed.
-    #[arg(long, env = "RESILIENCE_STAGES", default_value_t = 2)]
-    pub stages: u32,
-    /// The least time a stage lasts.
-    #[arg(long, env = "RESILIENCE_STAGE_TIME", default_value = "0s", value_parser = duration)]
-    pub stage_time: Duration,
-    /// A probe that is out for this long has failed.
-    #[arg(long, env = "RESILIENCE_PROBE_DEADLINE", default_value = "10s", value_parser = duration)]
-    pub probe_deadline: Duration,
-    /// A probe that is out for this long makes room for another (the first cool-down unless set).
-    #[arg(long, env = "RESILIENCE_PROBE_PATIENCE", value_parser = duration)]
-    pub probe_patience: Option<Duration>,
-    /// A call that its client gives up at this age or older is a failure.
-    #[arg(long, env = "RESILIENCE_ABANDON_AFTER", default_value = "1s", value_parser = duration)]
-    pub abandon_after: Duration,
+    /// A TOML document with a whole policy, in place of the gateway's defaults.
+    pub file: Option<PathBuf>,
+    /// Variables, with their prefix. Of two of one name the later one counts.
+    set: Vec<(String, String)>,
+}
+
+/// Why there is no policy. Reads as one line that names the variable, or the file and the place in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyProblem {
+    /// A variable or the file says what makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file cannot be read, or is no TOML.
+    #[error("{FILE}: {file}: {problem}")]
+    File {
+        /// Which file.
+        file: String,
+        /// The system's word, or the parser's.
+        problem: String,
+    },
+}
+
+/// The gateway's own: two stages, and what limits the upstream's callers is obeyed at once.
+fn defaults() -> Policy {
+    Policy { hints: Hints::Obey, stages: 2, ..Policy::default() }
 }
 
 impl PolicyArgs {
-    /// The policy, checked.
+    /// Sets a variable by its name without the prefix, as a flag would.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.set.push((format!("{PREFIX}{name}"), value.to_owned()));
+    }
+
+    /// Takes whatever else these begin the names of with our prefix: a name that is misspelt is then an error, and not
+    /// passed over.
+    pub fn know_misspelt(&mut self, vars: impl IntoIterator<Item = (String, String)>) {
+        let known = |name: &str| VARIABLES.iter().any(|variable| variable.name == name);
+        let unknown = |name: &str| name.strip_prefix(PREFIX).is_some_and(|name| !known(name));
+        self.set.extend(vars.into_iter().filter(|(name, _)| unknown(name)));
+    }
+
+    /// The policy, checked. The file is read each time.
     ///
     /// # Errors
     ///
-    /// The variable whose value is out of its range.
-    pub fn policy(&self) -> Result<Policy, ConfigError> {
-        let policy = Policy {
-            window: Some(FailureWindow { failures: self.failures, within: self.window, on_success: self.on_success }),
-            in_a_row: self.in_a_row,
-            failure_rate: self.failure_rate.map(|ratio| FailureRate {
-                ratio,
-                over: self.rate_window,
-                min_calls: self.min_calls,
-            }),
-            cool_down: CoolDown::Exponential { delay: self.delay, factor: self.factor, max_delay: self.max_delay },
-            jitter: self.jitter,
-            forgive: self.forgive,
-            hints: self.hints,
-            max_hint: self.max_hint,
-            probes: self.probes,
-            stages: self.stages,
-            stage_time: self.stage_time,
-            probe_deadline: self.probe_deadline,
-            probe_patience: self.probe_patience,
-            abandon_after: self.abandon_after,
-            ..Policy::default()
-        };
-        policy.check().map_err(|error| ConfigError::new(variable(&error), format!("must be {}", error.range())))?;
-        Ok(policy)
+    /// What makes no sense, and where.
+    pub fn policy(&self) -> Result<Policy, PolicyProblem> {
+        let base = self.file.as_ref().map_or_else(|| Ok(defaults()), read)?;
+        Ok(base.with_vars(PREFIX, self.set.iter().map(|(name, value)| (name, value)))?)
+    }
+
+    /// Puts the policy in force as it is now, the file read anew. What is open stays open. If it makes no sense, the old
+    /// one stays.
+    pub(crate) fn reload(&self, breaker: &Breaker) {
+        let reloaded = self.policy().map_err(|problem| problem.to_string());
+        match reloaded.and_then(|policy| breaker.set_policy(policy).map_err(|error| error.to_string())) {
+            Ok(()) => tracing::info!("the policy was read again"),
+            Err(problem) => tracing::error!(%problem, "the policy stays as it was"),
+        }
     }
 }
 
-/// The variable that a field of the policy comes from.
-fn variable(error: &PolicyError) -> &'static str {
-    match error.field() {
-        "window.failures" => "RESILIENCE_FAILURES",
-        "window.within" => "RESILIENCE_WINDOW",
-        "in_a_row" => "RESILIENCE_IN_A_ROW",
-        "failure_rate.ratio" => "RESILIENCE_FAILURE_RATE",
-        "failure_rate.over" => "RESILIENCE_RATE_WINDOW",
-        "failure_rate.min_calls" => "RESILIENCE_MIN_CALLS",
-        "cool_down.delay" => "RESILIENCE_DELAY",
-        "cool_down.factor" => "RESILIENCE_FACTOR",
-        "cool_down.max_delay" => "RESILIENCE_MAX_DELAY",
-        "jitter" => "RESILIENCE_JITTER",
-        "forgive.each" => "RESILIENCE_FORGIVE",
-        "max_hint" => "RESILIENCE_MAX_HINT",
-        "probes" => "RESILIENCE_PROBES",
-        "stages" => "RESILIENCE_STAGES",
-        "probe_deadline" => "RESILIENCE_PROBE_DEADLINE",
-        "probe_patience" => "RESILIENCE_PROBE_PATIENCE",
-        other => other,
+fn read(file: &PathBuf) -> Result<Policy, PolicyProblem> {
+    let name = file.display().to_string();
+    let problem = |problem: String| {
+        let problem = problem.lines().map(str::trim).next().unwrap_or_default().to_owned();
+        PolicyProblem::File { file: name.clone(), problem }
+    };
+    let text = fs::read_to_string(file).map_err(|error| problem(error.to_string()))?;
+    let document = toml::Deserializer::parse(&text).map_err(|error| problem(error.to_string()))?;
+    Ok(Policy::from_document(&name, document)?)
+}
+
+// By hand and not derived: which variables there are, the library knows.
+
+impl Args for PolicyArgs {
+    fn augment_args(command: Command) -> Command {
+        let file = Arg::new(FILE)
+            .long("policy-file")
+            .env(FILE)
+            .value_name("FILE")
+            .value_parser(PathBufValueParser::new())
+            .help("A whole policy as TOML, in place of the defaults below; on Unix SIGHUP has it read again")
+            .help_heading(HEADING);
+        let defaults = defaults().to_vars("");
+        VARIABLES.iter().fold(command.arg(file), |command, variable| {
+            let flag = variable.name.to_ascii_lowercase().replace('_', "-");
+            let argument = Arg::new(variable.name)
+                .long(Str::from(flag))
+                .env(clap::builder::OsStr::from(format!("{PREFIX}{}", variable.name)))
+                .allow_hyphen_values(true)
+                .help(format!("{}: {}", variable.help, variable.takes))
+                .help_heading(HEADING);
+            let default = defaults.iter().find(|(name, _)| name == variable.name);
+            command.arg(match default {
+                Some((_, value)) => argument.default_value(clap::builder::OsStr::from(value)),
+                None => argument,
+            })
+        })
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
     }
 }
 
-fn on_success(text: &str) -> Result<OnSuccess, String> {
-    match text {
-        "clear" => Ok(OnSuccess::Clear),
-        "keep" => Ok(OnSuccess::Keep),
-        _ => Err("must be `clear` or `keep`".to_owned()),
+impl FromArgMatches for PolicyArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut args = Self::default();
+        args.update_from_arg_matches(matches)?;
+        Ok(args)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        if let Some(file) = matches.get_one(FILE) {
+            self.file = Some(PathBuf::clone(file));
+        }
+        for variable in VARIABLES {
+            // A default is not set: there may be a file, which then counts.
+            let set = !matches!(matches.value_source(variable.name), None | Some(ValueSource::DefaultValue));
+            if let Some(value) = matches.get_one::<String>(variable.name).filter(|_| set) {
+                self.set(variable.name, value);
+            }
+        }
+        Ok(())
     }
 }
 
-fn forgive(text: &str) -> Result<Forgive, String> {
-    match text {
-        "at-once" => Ok(Forgive::AtOnce),
-        _ => duration(text).map(Forgive::Each).map_err(|_| "must be `at-once` or a duration like 30s".to_owned()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use resilience::State;
+    use std::time::Duration;
 
-fn hints(text: &str) -> Result<Hints, String> {
-    match text {
-        "obey" => Ok(Hints::Obey),
-        "extend" => Ok(Hints::Extend),
-        "ignore" => Ok(Hints::Ignore),
-        _ => Err("must be `obey`, `extend` or `ignore`".to_owned()),
+    fn parsed(flags: &[&str]) -> PolicyArgs {
+        let command = PolicyArgs::augment_args(Command::new("gateway"));
+        let command = command.mut_args(|argument| argument.env(clap::builder::Resettable::Reset));
+        let matches = command.try_get_matches_from(["gateway"].iter().chain(flags)).unwrap();
+        PolicyArgs::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn nothing_that_is_not_set_is_taken_for_set() {
+        assert_eq!(parsed(&[]), PolicyArgs::default());
+        assert_eq!(parsed(&[]).policy().unwrap(), defaults());
+        let policy = parsed(&["--delay", "2s", "--failures", "off", "--in-a-row=5"]).policy().unwrap();
+        assert_eq!((policy.window, policy.in_a_row, policy.stages), (None, Some(5), 2));
+    }
+
+    #[test]
+    fn a_name_that_is_misspelt_is_an_error_and_those_of_others_are_none() {
+        let mut args = PolicyArgs::default();
+        args.know_misspelt([("HOME", "/"), ("RESILIENCE_STAGES", "9")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+        assert_eq!(args, PolicyArgs::default(), "clap has read those that are known");
+        args.know_misspelt([("RESILIENCE_FAILURE".to_owned(), "3".to_owned())]);
+        let line = args.policy().unwrap_err().to_string();
+        assert_eq!(line, "RESILIENCE_FAILURE: is not known; did you mean RESILIENCE_FAILURES?");
+    }
+
+    #[test]
+    fn a_file_is_read_again_under_the_variables_and_a_bad_one_changes_nothing() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |text: &str| fs::write(file.path(), text).unwrap();
+        write("stages = 5\n[window]\nfailures = 1\n");
+        let args = parsed(&["--policy-file", file.path().to_str().unwrap(), "--probes", "2"]);
+        let breaker = Breaker::builder().policy(args.policy().unwrap()).build().unwrap();
+        breaker.try_acquire().unwrap().failure();
+        assert_eq!((breaker.policy().stages, breaker.policy().probes), (5, 2));
+
+        for bad in ["stages = 0", "stage = 1", "stages = ", "stages = \"two\""] {
+            write(bad);
+            let line = args.policy().unwrap_err().to_string();
+            assert!(line.lines().count() == 1 && line.contains(file.path().to_str().unwrap()), "{line}");
+            args.reload(&breaker);
+            assert_eq!(breaker.policy().stages, 5, "{bad}");
+        }
+        write("stages = 4\n[window]\nwithin = \"5s\"\n");
+        args.reload(&breaker);
+        let policy = breaker.policy();
+        assert_eq!((policy.stages, policy.probes, policy.window.unwrap().within), (4, 2, Duration::from_secs(5)));
+        assert_eq!(breaker.state(), State::Open);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_names_its_variable() {
+        let args = PolicyArgs { file: Some(PathBuf::from("/nowhere/policy.toml")), ..PolicyArgs::default() };
+        let line = args.policy().unwrap_err().to_string();
+        assert!(line.starts_with("POLICY_FILE: /nowhere/policy.toml: "), "{line}");
     }
 }

@@ -6,7 +6,14 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 /// Runs a gateway until the process is told to end. Says on standard output where it listens and what to try.
-pub async fn run(config: Config) -> ExitCode {
+///
+/// On Unix SIGHUP has the policy of the breaker read again.
+pub async fn run(mut config: Config) -> ExitCode {
+    // What is not text is none of ours.
+    let vars =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    config.policy.know_misspelt(vars);
+    let policy = config.policy.clone();
     let upstream = config.upstream_url.clone();
     let data = config.data_dir.display().to_string();
     let issuer = config.oauth.oauth_issuer.clone();
@@ -15,7 +22,12 @@ pub async fn run(config: Config) -> ExitCode {
         Err(error) => return process::failed(&error),
     };
     println!("{}", welcome(&gateway, upstream.as_deref(), issuer.as_deref(), &data));
-    process::until_stopped(|| gateway.shutdown()).await.unwrap_or_else(|error| process::failed(&error))
+    let breaker = gateway.breaker().clone();
+    let stopped = process::until_stopped(|| gateway.shutdown());
+    tokio::select! {
+        code = stopped => code.unwrap_or_else(|error| process::failed(&error)),
+        error = process::at_each_hangup(|| policy.reload(&breaker)) => process::failed(&error),
+    }
 }
 
 /// The first line names the address that was bound; the rest is for people.

@@ -8,6 +8,7 @@ use super::limits::size;
 use super::lookups::Lookups;
 use super::metrics::Metrics;
 use super::observed::Observed;
+use super::policy::PolicyProblem;
 use super::routes::routes;
 use super::status::{Journal, Status, Streams};
 use super::upstream::{Base, ClientSettings, HttpClient, Upstream};
@@ -30,6 +31,9 @@ pub enum StartError {
     /// A setting is out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// There is no policy for the breaker.
+    #[error(transparent)]
+    Policy(#[from] PolicyProblem),
     /// The address cannot be bound.
     #[error("GATEWAY_ADDR: {addr} cannot be bound: {cause}")]
     Bind {
@@ -135,8 +139,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .observer(journal.clone())
         .count_successes()
         .build()
-        // Its parts were checked by name already; what is left is their combination.
-        .map_err(|error| ConfigError::new("RESILIENCE_PROBES", error.to_string()))?;
+        // Which was checked already, with a better word for what is wrong.
+        .map_err(|error| ConfigError::new("RESILIENCE", error.to_string()))?;
     let watched = Watched::new();
     watched.add(&breaker)?;
     let metrics = Arc::new(Metrics::new(&watched));
