@@ -25,6 +25,8 @@ pub(crate) struct Journal {
 pub(crate) struct Line {
     /// When it was told, by the wall clock, in milliseconds since 1970.
     at_ms: u64,
+    /// What it changed to, or who changed something: `open`, `half_open`, `closed`, `operator`, `faults` or `other`.
+    kind: &'static str,
     what: String,
     why: Option<String>,
 }
@@ -50,12 +52,12 @@ impl Journal {
     }
 
     /// Writes a line of the gateway's own.
-    pub(crate) fn note(&self, what: impl Into<String>, why: Option<String>) {
+    pub(crate) fn note(&self, kind: &'static str, what: impl Into<String>, why: Option<String>) {
         let mut lines = self.lock();
         if lines.len() == KEPT {
             lines.pop_front();
         }
-        lines.push_back(Line { at_ms: millis_since_1970(), what: what.into(), why });
+        lines.push_back(Line { at_ms: millis_since_1970(), kind, what: what.into(), why });
         drop(lines);
         self.ring();
     }
@@ -68,6 +70,13 @@ impl Journal {
 
 impl Observer for Journal {
     fn on_event(&self, _: &str, event: &Event) {
+        let kind = match event.kind {
+            EventKind::Tripped(_) => "open",
+            EventKind::HalfOpened | EventKind::StageReached(_) => "half_open",
+            EventKind::Closed => "closed",
+            EventKind::OverlayChanged { .. } | EventKind::Reset => "operator",
+            _ => "other",
+        };
         let (what, why) = match event.kind {
             EventKind::Tripped(trip) => {
                 let open_for = short(trip.open_for());
@@ -86,7 +95,7 @@ impl Observer for Journal {
             // What is new to this page is still worth a line.
             ref other => (spoken(other.name()), None),
         };
-        self.note(what, why);
+        self.note(kind, what, why);
     }
 }
 
@@ -168,7 +177,7 @@ mod tests {
         let journal = Journal::new();
         let mut bell = journal.bell();
         for number in 0..60 {
-            journal.note(number.to_string(), None);
+            journal.note("other", number.to_string(), None);
             assert!(bell.has_changed().unwrap());
             bell.mark_unchanged();
             bell.borrow_and_update();

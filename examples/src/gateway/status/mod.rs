@@ -37,16 +37,16 @@ use std::time::Duration;
 
 /// Fault plans that the page offers.
 const PLANS: &[Plan] = &[
-    Plan { title: "default: 5 served, 10 refused", plan: "default" },
     Plan { title: "healthy", plan: "healthy" },
     Plan { title: "outage", plan: "addEvent=outage" },
+    Plan { title: "5 good, 10 bad, …", plan: "default" },
     Plan { title: "outage for 20 s", plan: "addEvent=outage(20s)" },
-    Plan { title: "outage with Retry-After: 15", plan: "addEvent=outage(-,503,15s)" },
+    Plan { title: "outage, Retry-After 15 s", plan: "addEvent=outage(-,503,15s)" },
     Plan { title: "brown-out, 40 % fail", plan: "addEvent=brown-out(40%)" },
     Plan { title: "hangs", plan: "addEvent=hang" },
     Plan { title: "slow, 1.5 s", plan: "addEvent=slow(1500ms)" },
-    Plan { title: "rate limit of 5 a second", plan: "addEvent=rate-limit(5)" },
-    Plan { title: "flapping, 5 s up and 5 s down", plan: "addEvent=flapping(5s,5s)" },
+    Plan { title: "rate limit, 5/s", plan: "addEvent=rate-limit(5)" },
+    Plan { title: "flapping, 5 s each", plan: "addEvent=flapping(5s,5s)" },
     Plan { title: "resets connections", plan: "addEvent=reset" },
     Plan { title: "answers garbage", plan: "addEvent=garbage" },
     Plan { title: "cuts answers short", plan: "addEvent=cut-body" },
@@ -76,11 +76,16 @@ impl Status {
     }
 
     fn report(&self) -> Report {
-        let upstream = self.faults.as_ref().map_or_else(UpstreamReport::default, |faults| UpstreamReport {
-            built_in: true,
-            requests: Some(faults.received().values().sum()),
-            faults: Some(faults.current().to_string()),
-            plans: PLANS,
+        let upstream = self.faults.as_ref().map_or_else(UpstreamReport::default, |faults| {
+            let current = faults.current();
+            let chosen = PLANS.iter().find(|plan| plan.plan.parse().is_ok_and(|plan: Faults| plan == current));
+            UpstreamReport {
+                built_in: true,
+                requests: Some(faults.received().values().sum()),
+                faults: Some(current.to_string()),
+                plan: chosen.map(|plan| plan.title),
+                plans: PLANS,
+            }
         });
         Report::new(&self.breaker, &self.calls, &self.journal, upstream, self.started_at_ms)
     }
@@ -171,7 +176,7 @@ pub(crate) async fn faults(app: App, call: Call) -> Answer {
     let text = parsed.to_string();
     tracing::info!(plan = text, "the fault plan was changed");
     faults.set(parsed);
-    app.status.journal.note("fault plan changed", Some(text));
+    app.status.journal.note("faults", "fault plan changed", Some(text));
     done(&app)
 }
 

@@ -8,6 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
+/// How many failures and levels are told one by one; nobody counts more on a page.
+const MOST_SHOWN: usize = 32;
+
 /// Where everything stands.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Status")]
@@ -23,6 +26,8 @@ pub(crate) struct Report {
     level: u32,
     next_cool_down_ms: Option<u64>,
     max_cool_down_ms: Option<u64>,
+    /// The cool-downs of all levels from zero on, up to the first that is as long as any.
+    cool_downs_ms: Vec<u64>,
     recovery: String,
     failures: Failures,
     counters: Counters,
@@ -37,6 +42,8 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Failures {
     counted: usize,
+    /// How long ago each was, newest first.
+    ages_ms: Vec<u64>,
     limit: Option<u32>,
     window_ms: Option<u64>,
 }
@@ -57,6 +64,8 @@ pub(crate) struct UpstreamReport {
     pub(crate) requests: Option<u64>,
     /// Its fault plan, if that is known.
     pub(crate) faults: Option<String>,
+    /// The title of that plan, if it is one to choose from.
+    pub(crate) plan: Option<&'static str>,
     /// Fault plans to choose from.
     pub(crate) plans: &'static [Plan],
 }
@@ -89,9 +98,11 @@ impl Report {
             level: snapshot.level,
             next_cool_down_ms: cool_down(&policy, snapshot.level).map(millis),
             max_cool_down_ms: cool_down(&policy, u32::MAX).map(millis),
+            cool_downs_ms: ladder(&policy),
             recovery: recovery(&snapshot, &policy),
             failures: Failures {
                 counted: snapshot.failures.len(),
+                ages_ms: snapshot.failures.iter().take(MOST_SHOWN).copied().map(millis).collect(),
                 limit: policy.window.map(|window| window.failures),
                 window_ms: policy.window.map(|window| millis(window.within)),
             },
@@ -134,6 +145,12 @@ fn cool_down(policy: &Policy, level: u32) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(grown).map_or(*max_delay, |grown| grown.min(*max_delay)))
 }
 
+fn ladder(policy: &Policy) -> Vec<u64> {
+    let mut steps: Vec<_> = (0..).map_while(|level| cool_down(policy, level).map(millis)).take(MOST_SHOWN).collect();
+    steps.dedup();
+    steps
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -159,15 +176,21 @@ mod tests {
         assert_eq!(closed["next_cool_down_ms"], 1000);
         assert_eq!(closed["max_cool_down_ms"], 60_000);
         assert_eq!(closed["recovery"], "1 + 2 good answers");
+        let ladder = closed["cool_downs_ms"].as_array().unwrap();
+        assert_eq!((&ladder[0], &ladder[1], ladder.last().unwrap()), (&1000.into(), &1500.into(), &60_000.into()));
         assert_eq!(closed["reason"], Value::Null);
 
-        for _ in 0..3 {
+        for _ in 0..2 {
             breaker.try_acquire().unwrap().failure();
+            clock.advance(Duration::from_millis(50));
         }
+        assert_eq!(report(&breaker)["failures"]["ages_ms"], serde_json::json!([50, 100]));
+        breaker.try_acquire().unwrap().failure();
         clock.advance(Duration::from_millis(400));
         let open = report(&breaker);
         assert_eq!(open["state"], "open");
         assert_eq!(open["reason"], "3 failures within the window");
+        assert_eq!(open["failures"]["counted"], 0, "a trip forgets them");
         assert_eq!((&open["remaining_ms"], &open["open_for_ms"]), (&600.into(), &1000.into()));
         assert_eq!((&open["level"], &open["next_cool_down_ms"]), (&1.into(), &1500.into()));
 
