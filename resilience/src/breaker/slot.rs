@@ -336,4 +336,24 @@ mod tests {
     fn a_slot_is_two_cache_lines() {
         assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (128, 64));
     }
+
+    /// What the gate of a breaker that was built so says when it is new, after a failure, and after a success.
+    fn tags(build: impl FnOnce(crate::Builder) -> crate::Builder) -> [u64; 3] {
+        let breaker = build(crate::Breaker::builder()).build().unwrap();
+        let tag = || super::super::word::tag(breaker.slot().gate());
+        let new = tag();
+        breaker.try_acquire().unwrap().failure();
+        let failed = tag();
+        breaker.try_acquire().unwrap().success();
+        [new, failed, tag()]
+    }
+
+    #[test]
+    fn a_success_takes_the_lock_only_where_there_is_something_that_it_could_clear() {
+        assert_eq!(tags(|builder| builder), [QUIET, NOISY, QUIET]);
+        assert_eq!(tags(|builder| builder.keep_on_success()), [QUIET; 3]);
+        assert_eq!(tags(|builder| builder.without_failure_window().in_a_row(5)), [QUIET, NOISY, QUIET]);
+        assert_eq!(tags(|builder| builder.keep_on_success().in_a_row(5)), [QUIET, NOISY, QUIET]);
+        assert_eq!(tags(|builder| builder.count_successes()), [COUNTED, COUNTED_NOISY, COUNTED]);
+    }
 }

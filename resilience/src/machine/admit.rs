@@ -151,3 +151,41 @@ fn refused_probe(why: NoProbe) -> Refusal {
     };
     Refusal { reason, wait: Duration::from_nanos(wait) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::{Phase, Report};
+    use crate::policy::{Policy, Rules};
+    use crate::{Verdict, clock};
+
+    #[test]
+    fn when_the_numbers_of_probes_are_used_up_the_next_epoch_begins_and_earlier_probes_are_late() {
+        let rules = Rules::new(Policy { jitter: 0.0, probes: 2, stages: 1, ..Policy::default() }).unwrap();
+        let at = |seconds: u64| Context::new(&rules, Instant::from_nanos(seconds * 1_000_000_000)).salted(1);
+        let (mut machine, mut fx) = (Machine::new(&rules), Vec::new());
+        for _ in 0..3 {
+            let ticket = machine.admit(&at(1), true, &mut fx).unwrap();
+            machine.record(&at(1), ticket, Report::new(Verdict::Failure(None)), &mut fx);
+        }
+        let open = machine.admit(&at(1), true, &mut fx).unwrap_err();
+        assert_eq!(clock::nanos(open.wait), 1_000_000_000);
+        machine.settle(&at(2), &mut fx);
+        let epoch = machine.epoch();
+        if let Some(State::HalfOpen(half_open)) = machine.rest.as_deref_mut().map(|rest| &mut rest.state) {
+            half_open.spend_numbers();
+        }
+        let last = machine.admit(&at(2), true, &mut fx).unwrap();
+        assert_eq!((last.epoch(), machine.epoch()), (Some(epoch), epoch));
+        let first = machine.admit(&at(2), true, &mut fx).unwrap();
+        assert_eq!((first.epoch(), machine.epoch()), (Some(epoch + 1), epoch + 1));
+        machine.record(&at(2), last, Report::new(Verdict::Failure(None)), &mut fx);
+        assert!(matches!(machine.view(&at(2)).phase, Phase::HalfOpen { .. }), "the last of the epoch before is late");
+        let second = machine.admit(&at(2), true, &mut fx).unwrap();
+        for ticket in [first, second] {
+            machine.record(&at(2), ticket, Report::new(Verdict::Success), &mut fx);
+        }
+        assert!(machine.is_closed());
+        assert_eq!(machine.view(&at(2)).counts.late, 1);
+    }
+}

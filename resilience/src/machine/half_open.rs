@@ -78,6 +78,12 @@ impl HalfOpen {
         self.admitted >> Self::NUMBER_BITS != 0
     }
 
+    /// As if all numbers but one had been given out.
+    #[cfg(test)]
+    pub(super) fn spend_numbers(&mut self) {
+        self.admitted = (1 << Self::NUMBER_BITS) - 1;
+    }
+
     /// Whether a probe would be admitted.
     pub(super) fn check(&self, rules: &Rules, may_probe: bool, now: Instant) -> Result<(), NoProbe> {
         if self.stage == 0 && !may_probe && now < self.eligible_seen.plus(self.cool_down) {
