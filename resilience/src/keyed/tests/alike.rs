@@ -189,7 +189,7 @@ impl Both {
 #[test]
 fn a_key_does_what_a_breaker_of_its_own_would_whatever_happens() {
     // The interpreter is slow.
-    let (seeds, steps) = if cfg!(miri) { (1, 60) } else { (60, 500) };
+    let (seeds, steps) = if cfg!(miri) { (1, 60) } else { (24, 400) };
     for (number, policy) in policies().iter().enumerate() {
         for seed in 0..seeds {
             let mut draw = Draw(seed << 8 | number as u64);
