@@ -1,4 +1,4 @@
-use super::half_open::{Due, HalfOpen};
+use super::half_open::{Due, HalfOpen, first};
 use super::input::{Command, Context};
 use super::log::FailureLog;
 use super::outcome::Cause;
@@ -222,7 +222,7 @@ impl Machine {
             State::HalfOpen(half_open) => half_open.due(cx.rules, cx.now).map(|(at, due)| (at, Step::Probes(due))),
         };
         let step = step.map(|(at, step)| (at.max(rest.ruled_since), step));
-        [lift, step].into_iter().flatten().min_by_key(|(at, _)| *at)
+        first(lift, step)
     }
 
     fn half_open(&mut self, cx: &Context<'_>, at: Instant, fx: &mut Vec<Event>) {
