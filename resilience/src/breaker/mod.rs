@@ -22,6 +22,7 @@ mod tally;
 mod waiting;
 #[cfg(feature = "tokio")]
 mod weak;
+mod window;
 mod word;
 
 pub use builder::Builder;
