@@ -10,6 +10,7 @@ mod human;
 mod quota;
 mod rules;
 
+pub(crate) use check::MAX_FAILURES;
 pub use error::PolicyError;
 pub(crate) use quota::Pace;
 pub use quota::Quota;
