@@ -33,11 +33,7 @@ impl Browser {
         command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
         let mut driver = match command.spawn() {
             Ok(driver) => driver,
-            Err(reason) => {
-                assert!(std::env::var_os("REQUIRE_BROWSER").is_none(), "chromedriver does not start: {reason}");
-                eprintln!("skipped: chromedriver does not start: {reason}");
-                return None;
-            }
+            Err(reason) => return skip(&reason),
         };
         let port = timeout(LONGEST, port(&mut driver)).await.expect("chromedriver says its port in time");
         let profile = tempfile::tempdir().unwrap();
@@ -60,7 +56,10 @@ impl Browser {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         let driver_url = format!("http://127.0.0.1:{port}");
         let connected = builder.capabilities(wanted).connect(&driver_url);
-        let page = timeout(LONGEST, connected).await.expect("the browser comes up in time").expect("a browser");
+        let page = match timeout(LONGEST, connected).await.expect("the browser comes up in time") {
+            Ok(page) => page,
+            Err(reason) => return skip(&reason),
+        };
         Some(Self { page, _driver: driver, _profile: profile })
     }
 
@@ -106,6 +105,12 @@ impl Browser {
         assert_eq!(complaints, json!([]));
         self.page.close().await.unwrap();
     }
+}
+
+fn skip(reason: &dyn std::fmt::Display) -> Option<Browser> {
+    assert!(std::env::var_os("REQUIRE_BROWSER").is_none(), "no browser: {reason}");
+    eprintln!("skipped: no browser: {reason}");
+    None
 }
 
 /// Where the driver listens: `… was started successfully on port 40123.`

@@ -351,9 +351,9 @@ mod tests {
     #[test]
     fn a_success_takes_the_lock_only_where_there_is_something_that_it_could_clear() {
         assert_eq!(tags(|builder| builder), [QUIET, NOISY, QUIET]);
-        assert_eq!(tags(|builder| builder.keep_on_success()), [QUIET; 3]);
+        assert_eq!(tags(crate::Builder::keep_on_success), [QUIET; 3]);
         assert_eq!(tags(|builder| builder.without_failure_window().in_a_row(5)), [QUIET, NOISY, QUIET]);
         assert_eq!(tags(|builder| builder.keep_on_success().in_a_row(5)), [QUIET, NOISY, QUIET]);
-        assert_eq!(tags(|builder| builder.count_successes()), [COUNTED, COUNTED_NOISY, COUNTED]);
+        assert_eq!(tags(crate::Builder::count_successes), [COUNTED, COUNTED_NOISY, COUNTED]);
     }
 }
