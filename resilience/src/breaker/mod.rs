@@ -2,6 +2,7 @@
 
 mod builder;
 mod called;
+pub(crate) mod foreign;
 mod gate;
 mod hold;
 mod keys;
