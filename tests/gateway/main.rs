@@ -5,6 +5,7 @@ mod control;
 mod dashboard;
 mod openapi;
 mod reads;
+mod repeats;
 mod requests;
 
 use examples::event_api::faults::RouteName;

@@ -133,41 +133,6 @@ async fn a_name_or_an_email_that_is_taken_is_409_and_reserves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repetition_with_its_key_makes_one_event() {
-    let rig = Rig::start("healthy", |_| {}).await;
-    let event = json!({ "name": "paid", "userId": rig.user });
-    let send =
-        async |key: &str, event: &Value| rig.client.post_with("/addEvent", &[("idempotency-key", key)], event).await;
-    let first = send("order-1", &event).await;
-    assert_eq!((first.status, first.header("idempotent-replayed")), (201, ""));
-    assert_eq!(first.header("location"), format!("/getEventById/{}", first.id()));
-    let second = send("\"order-1\"", &event).await;
-    assert_eq!((second.status, second.header("idempotent-replayed")), (201, "true"));
-    assert_eq!(second.json(), first.json());
-    let other = send("order-1", &json!({ "name": "other", "userId": rig.user })).await;
-    assert_eq!((other.status, &other.json()["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
-    for bad in ["", "a b", &"x".repeat(300)] {
-        assert_eq!(send(bad, &event).await.status, 400, "{bad}");
-    }
-    assert_eq!(rig.posted(), 3);
-    assert_eq!(rig.client.get("/getEvents").await.json()["items"].as_array().unwrap().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_lost_is_had_with_the_same_key() {
-    let rig = Rig::start("addEvent=cut-body", |_| {}).await;
-    let event = json!({ "name": "paid", "userId": rig.user });
-    let key = [("idempotency-key", "order-1")];
-    assert_eq!(rig.client.post_with("/addEvent", &key, &event).await.status, 502);
-    assert_eq!(rig.posted(), 1, "the gateway did not try again by itself");
-    rig.set_faults("healthy");
-    let again = rig.client.post_with("/addEvent", &key, &event).await;
-    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"));
-    let listed = rig.client.get(&format!("/getEventsByUserId/{}", rig.user)).await.json();
-    assert_eq!(listed["items"], json!([again.json()]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn of_many_who_want_one_email_at_once_one_gets_it() {
     let rig = Rig::start("healthy", |_| {}).await;
     let add = |number| {

@@ -9,6 +9,7 @@ const series = []; // what each second brought, the present one last
 let second = 0; // which one that is, by this page's clock
 let last = null; // the last document
 let received = 0; // when it came, by this page's clock
+let live = false; // whether more will come
 
 function element(name, attributes, text) {
   const made = document.createElement(name);
@@ -70,7 +71,7 @@ function show(status) {
   $("window-start").textContent = seconds(window_ms) + " ago";
   ladder(status);
   log(status.transitions);
-  upstream(status.upstream);
+  upstream(status.upstream, status.counters, status.snapshot.counts);
   for (const button of document.querySelectorAll("[data-overlay]")) {
     button.setAttribute("aria-pressed", String(button.dataset.overlay === status.overlay));
   }
@@ -117,12 +118,14 @@ function log(list) {
   }));
 }
 
-function upstream(info) {
-  const facts = [["where", info.built_in ? "built into this gateway" : "elsewhere"]];
+function upstream(info, { admitted, refused }, { trips }) {
+  const spared = refused + " of " + (admitted + refused) + " (" + Math.round((100 * refused) / Math.max(1, admitted + refused)) + " %)";
+  const facts = [["calls that it was spared", spared], ["trips", String(trips)]];
+  facts.push(["where", info.built_in ? "built into this gateway" : "elsewhere"]);
   if (info.requests !== null) facts.push(["requests it has received", String(info.requests)]);
   if (info.faults !== null) facts.push(["fault plan", info.faults]);
   $("upstream").replaceChildren(...facts.map(([name, value]) => {
-    const group = element("div", value.length > 30 ? { class: "whole" } : {});
+    const group = element("div", value.length > 24 ? { class: "whole" } : {});
     group.append(element("dt", {}, name), element("dd", {}, value));
     return group;
   }));
@@ -137,14 +140,26 @@ function upstream(info) {
   for (const button of $("plans").children) button.setAttribute("aria-pressed", String(button.textContent === info.plan));
 }
 
+// The one number that matters in this state, and what it is.
+function figure(left) {
+  const { limit, window_ms, ages_ms, counted } = last.failures;
+  if (left !== null) return [seconds(left), "until a call is let through"];
+  if (last.overlay !== "automatic" || last.state === "open") return ["until told otherwise", ""];
+  if (last.state === "half_open") return ["stage " + (last.snapshot.stage + 1), ""];
+  if (limit === null) return ["", ""];
+  const old = ages_ms.filter((age) => age + performance.now() - received >= window_ms).length;
+  return [Math.max(0, counted - old) + " of " + limit, "failures that trip it"];
+}
+
 // What changes with the time alone: the countdown, and failures that grow old.
 function frame() {
   if (!last) return;
   const passed = performance.now() - received;
   const left = last.remaining_ms === null ? null : Math.max(0, last.remaining_ms - passed);
   const endless = left === null && last.state === "open";
-  $("countdown").textContent = endless ? "until told otherwise" : left === null ? "" : seconds(left);
-  $("countdown-label").textContent = left === null ? "" : "until a call is let through";
+  const [number, label] = figure(left);
+  $("countdown").textContent = number;
+  $("countdown-label").textContent = label;
   const whole = last.open_for_ms || 0;
   const share = endless ? 100 : left === null || whole === 0 ? 0 : Math.min(100, (100 * left) / whole);
   $("ring").style.strokeDasharray = share + " 100";
@@ -222,7 +237,7 @@ function tick() {
   if (present - second > SPAN) series.length = 0;
   if (series.length === 0) second = present - 1;
   for (; second < present; second += 1) {
-    series.push({ good: 0, failed: 0, refused: 0, upstream: 0, state: last ? last.state : "unknown" });
+    series.push({ good: 0, failed: 0, refused: 0, upstream: 0, state: last && live ? last.state : "unknown" });
   }
   series.splice(0, series.length - SPAN - 2);
   plot();
@@ -337,6 +352,13 @@ for (const button of document.querySelectorAll("[data-action]")) {
   button.addEventListener("click", () => operate(button.dataset.action, {}));
 }
 
+function connected(yes, text) {
+  live = yes;
+  $("link").textContent = text;
+  $("link").classList.toggle("live", yes);
+  $("page").classList.toggle("stale", !yes && last !== null);
+}
+
 // Server-sent events, read with fetch: an EventSource cannot send a token. Each frame is a few lines and an empty one;
 // only its data matters here.
 async function watch(signal) {
@@ -344,17 +366,19 @@ async function watch(signal) {
   const problem = await told(response);
   if (response.status === 401 || response.status === 403) {
     $("sign-in").hidden = false;
-    $("link").textContent = problem;
+    connected(false, problem);
     return false;
   }
   if (problem) throw new Error(problem);
   $("sign-in").hidden = true;
-  $("link").textContent = "live";
-  $("link").classList.add("live");
+  connected(true, "live");
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
+    // Something comes each second; a connection that is silent for this long is gone, though nobody said so.
+    const silent = setTimeout(() => reader.cancel(), 15000);
     const { value, done } = await reader.read();
+    clearTimeout(silent);
     if (done) return true;
     const frames = (text + value).split("\n\n");
     text = frames.pop();
@@ -375,10 +399,8 @@ async function follow() {
       if (!(await watch(own.signal))) return;
     } catch (error) {
       if (own.signal.aborted) return;
-    } finally {
-      $("link").classList.remove("live");
     }
-    $("link").textContent = "connection lost, trying again…";
+    connected(false, "connection lost, trying again…");
     await new Promise((resolve) => setTimeout(resolve, 2000));
   }
 }

@@ -137,17 +137,25 @@ fn recovery(snapshot: &Snapshot, policy: &Policy) -> String {
     format!("{} good answers", stages.join(" + "))
 }
 
-/// The cool-down of a level, without jitter; `None` for forms that the gateway's settings cannot make.
+/// The cool-down of a level, without jitter; `None` if there is none at all, which no policy that is in use says.
 fn cool_down(policy: &Policy, level: u32) -> Option<Duration> {
-    let CoolDown::Exponential { delay, factor, max_delay } = &policy.cool_down else { return None };
-    // What is too large for a duration is above the maximum in any case.
-    let grown = delay.as_secs_f64() * factor.powf(f64::from(level));
-    Some(Duration::try_from_secs_f64(grown).map_or(*max_delay, |grown| grown.min(*max_delay)))
+    match &policy.cool_down {
+        CoolDown::Exponential { delay, factor, max_delay } => {
+            // What is too large for a duration is above the maximum in any case.
+            let grown = delay.as_secs_f64() * factor.powf(f64::from(level));
+            Some(Duration::try_from_secs_f64(grown).map_or(*max_delay, |grown| grown.min(*max_delay)))
+        }
+        CoolDown::Constant(always) => Some(*always),
+        CoolDown::ByLevel(each) => each.get(level as usize).or(each.last()).copied(),
+    }
 }
 
 fn ladder(policy: &Policy) -> Vec<u64> {
     let mut steps: Vec<_> = (0..).map_while(|level| cool_down(policy, level).map(millis)).take(MOST_SHOWN).collect();
-    steps.dedup();
+    // The last one repeats; two that are equal before it are two levels.
+    while steps.len() > 1 && steps.last() == steps.get(steps.len() - 2) {
+        steps.pop();
+    }
     steps
 }
 
@@ -202,6 +210,21 @@ mod tests {
         assert_eq!((&forced["state"], &forced["overlay"]), (&"open".into(), &"forced_open".into()));
         assert_eq!(forced["reason"], "forced open by an operator");
         assert_eq!(forced["remaining_ms"], 9000);
+    }
+
+    #[test]
+    fn every_form_of_cool_down_has_its_levels_shown() {
+        let second = Duration::from_secs(1);
+        let by_level = CoolDown::ByLevel(vec![second, second, 5 * second, 30 * second]);
+        for (cool_down, ladder, longest) in
+            [(CoolDown::Constant(2 * second), vec![2000], 2000), (by_level, vec![1000, 1000, 5000, 30_000], 30_000)]
+        {
+            let policy = Policy { cool_down, ..Policy::default() };
+            let breaker = Breaker::builder().policy(policy).build().unwrap();
+            let shown = report(&breaker);
+            assert_eq!(shown["cool_downs_ms"], serde_json::json!(ladder));
+            assert_eq!(shown["max_cool_down_ms"], longest);
+        }
     }
 
     #[test]
