@@ -347,6 +347,7 @@ fn process_salt() -> u64 {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::word::{COUNTED, COUNTED_NOISY, NOISY, QUIET};
     use super::*;
 
     #[test]
