@@ -221,7 +221,7 @@ fn complete(cool_down: CoolDown) -> Policy {
 fn fields(policy: &Value, below: &str, found: &mut Vec<String>) {
     match policy {
         Value::Object(fields_of) => {
-            fields_of.iter().for_each(|(name, value)| fields(value, &format!("{below}/{name}"), found))
+            fields_of.iter().for_each(|(name, value)| fields(value, &format!("{below}/{name}"), found));
         }
         Value::Array(values) => (0..values.len()).for_each(|index| found.push(format!("{below}/{index}"))),
         _ => found.push(below.to_owned()),
