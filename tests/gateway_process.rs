@@ -3,79 +3,23 @@
 
 use examples::token::{self, Request};
 use serde_json::{Value, json};
-use std::env;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use support::client::{Client, eventually};
+use support::process::{LONGEST, Running, address, command};
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// However busy the machine is, a program has done by then what it is asked for.
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// The program, beside this test's own: `target/<profile>/deps/<test>` and `target/<profile>/examples/gateway`.
-fn program() -> PathBuf {
-    let own = env::current_exe().unwrap();
-    let profile = own.parent().and_then(Path::parent).unwrap();
-    let program = profile.join("examples").join("gateway");
-    if !program.exists() {
-        // A test of one package alone does not build the examples of another.
-        let name = match profile.file_name().unwrap().to_str().unwrap() {
-            "debug" => "dev",
-            name => name,
-        };
-        let mut cargo = std::process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-        let built = cargo.args(["build", "--package", "examples", "--example", "gateway", "--profile", name]).status();
-        assert!(built.unwrap().success());
-    }
-    program
+async fn start(data: &Path, variables: &[(&str, &str)]) -> Running {
+    let fixed = [("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.to_str().unwrap()), ("RUST_LOG", "warn")];
+    Running::start("gateway", &[&fixed, variables].concat()).await
 }
 
-/// The program with these variables and no others.
-fn command(variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(program());
-    command.env_clear().envs(variables.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-/// The program at work.
-struct Running {
-    child: Child,
-    client: Client,
-}
-
-impl Running {
-    async fn start(data: &Path, variables: &[(&str, &str)]) -> Self {
-        let fixed = [("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.to_str().unwrap()), ("RUST_LOG", "warn")];
-        let mut child = command(&[&fixed, variables].concat()).stderr(Stdio::inherit()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line = timeout(LONGEST, lines.next_line()).await.unwrap().unwrap().expect("a line");
-        let address = line.strip_prefix("gateway listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
-        // Whoever reads no further lets the program stand still, or fail, at its next word.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, client: Client::new(address) }
-    }
-
-    async fn signal(&self, signal: &str) {
-        let id = self.child.id().unwrap().to_string();
-        let sent = Command::new("sh").args(["-c", &format!("kill -{signal} {id}")]).status().await.unwrap();
-        assert!(sent.success());
-    }
-
-    async fn exit_code(mut self) -> Option<i32> {
-        timeout(LONGEST, self.child.wait()).await.unwrap().unwrap().code()
-    }
-
-    async fn add_user(&self, name: &str) -> String {
-        let user = json!({ "userName": name, "email": format!("{name}@example.org") });
-        let added = self.client.post("/addUser", &user).await;
-        assert_eq!(added.status, 201, "{added:?}");
-        added.id()
-    }
+async fn add_user(client: &Client, name: &str) -> String {
+    let user = json!({ "userName": name, "email": format!("{name}@example.org") });
+    let added = client.post("/addUser", &user).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    added.id()
 }
 
 #[tokio::test]
@@ -117,7 +61,7 @@ async fn a_bad_value_ends_it_with_one_line_that_names_the_variable() {
         let mut variables = vec![("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.path().to_str().unwrap())];
         variables.retain(|(name, _)| *name != variable);
         variables.push((variable, value));
-        let output = timeout(LONGEST, command(&variables).output()).await.unwrap().unwrap();
+        let output = timeout(LONGEST, command("gateway", &variables).output()).await.unwrap().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(matches!(output.status.code(), Some(1..)), "{variable}={value}: {:?}", output.status);
         assert_eq!(said.lines().count(), 1, "{said}");
@@ -141,10 +85,8 @@ async fn a_token_is_never_logged() {
         ("OAUTH_AUDIENCE", "gateway"),
         ("OAUTH_JWKS", jwks.to_str().unwrap()),
     ];
-    let mut child = command(&variables).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let line = timeout(LONGEST, lines.next_line()).await.unwrap().unwrap().expect("a line");
-    let client = Client::new(line.strip_prefix("gateway listening on http://").unwrap());
+    let mut child = command("gateway", &variables).spawn().unwrap();
+    let client = Client::new(address(child.stdout.take().unwrap()).await);
     // What is not read would hold the program up once the pipe is full.
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     let said = tokio::spawn(async move {
@@ -154,7 +96,6 @@ async fn a_token_is_never_logged() {
         }
         text
     });
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     let (head, tail) = token.split_at(token.len() - 4);
     let wrong = format!("{head}{}", if tail == "AAAA" { "BBBB" } else { "AAAA" });
     for (path, token, status) in [
@@ -177,8 +118,8 @@ async fn a_token_is_never_logged() {
 #[tokio::test]
 async fn alone_it_brings_everything_up_and_ends_well_when_told() {
     let data = tempfile::tempdir().unwrap();
-    let gateway = Running::start(data.path(), &[("RESILIENCE_DELAY", "10m"), ("RESILIENCE_MAX_DELAY", "10m")]).await;
-    let event = json!({ "name": "signed up", "userId": gateway.add_user("ada").await });
+    let gateway = start(data.path(), &[("RESILIENCE_DELAY", "10m"), ("RESILIENCE_MAX_DELAY", "10m")]).await;
+    let event = json!({ "name": "signed up", "userId": add_user(&gateway.client, "ada").await });
     let mut statuses = Vec::new();
     for _ in 0..12 {
         let answer = gateway.client.post("/addEvent", &event).await;
@@ -190,15 +131,15 @@ async fn alone_it_brings_everything_up_and_ends_well_when_told() {
     assert_eq!(gateway.client.get("/").await.status, 200);
     assert_eq!(gateway.client.get("/status").await.json()["state"], "open");
     gateway.signal("TERM").await;
-    assert_eq!(gateway.exit_code().await, Some(0));
+    assert_eq!(gateway.ended().await.code(), Some(0));
 }
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let data = tempfile::tempdir().unwrap();
     let variables = [("FAULTS", "addEvent=hang"), ("UPSTREAM_TIMEOUT", "10m"), ("GRACE", "10m")];
-    let gateway = Running::start(data.path(), &variables).await;
-    let event = json!({ "name": "stuck", "userId": gateway.add_user("ada").await });
+    let gateway = start(data.path(), &variables).await;
+    let event = json!({ "name": "stuck", "userId": add_user(&gateway.client, "ada").await });
     let client = gateway.client.clone();
     let stuck = tokio::spawn(async move {
         let json_type = [("content-type", "application/json")];
@@ -213,7 +154,7 @@ async fn a_second_signal_ends_it_at_once() {
         tokio::task::yield_now().await;
     }
     gateway.signal("TERM").await;
-    assert_eq!(gateway.exit_code().await, Some(130));
+    assert_eq!(gateway.ended().await.code(), Some(130));
     assert!(stuck.await.unwrap());
 }
 
@@ -223,7 +164,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     let mut users: Vec<Value> = Vec::new();
     let mut events: Vec<Value> = Vec::new();
     for round in 0..3 {
-        let mut gateway = Running::start(data.path(), &[("FAULTS", "healthy")]).await;
+        let gateway = start(data.path(), &[("FAULTS", "healthy")]).await;
         for (list, path) in [(&users, "/getUserById"), (&events, "/getEventById")] {
             for item in list {
                 let kept = gateway.client.get(&format!("{path}/{}", item["id"].as_str().unwrap())).await;
@@ -242,7 +183,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
         }
         if round == 2 {
             gateway.signal("TERM").await;
-            assert_eq!(gateway.exit_code().await, Some(0));
+            assert_eq!(gateway.ended().await.code(), Some(0));
             break;
         }
         let acknowledged = Arc::new(Mutex::new((Vec::new(), Vec::new())));
@@ -250,7 +191,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
             .map(|writer| tokio::spawn(write(gateway.client.clone(), round, writer, Arc::clone(&acknowledged))))
             .collect();
         eventually("enough is written", || acknowledged.lock().unwrap().1.len() >= 40).await;
-        gateway.child.kill().await.unwrap();
+        gateway.kill().await;
         for writer in writers {
             writer.await.unwrap();
         }
