@@ -47,7 +47,7 @@ async fn flood(address: &str, patience: Duration) {
         let Ok(mut stream) = TcpStream::connect(address).await else { return };
         let beginning = BEGINNINGS[number % BEGINNINGS.len()];
         stream.write_all(beginning.as_bytes()).await.ok();
-        if number % 7 == 0 {
+        if number.is_multiple_of(7) {
             return; // Gone at once.
         }
         timeout(patience, stream.read_to_end(&mut Vec::new())).await.ok();
