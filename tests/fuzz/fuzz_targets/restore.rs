@@ -1,6 +1,6 @@
 //! A snapshot of any content is restored: nothing panics, whatever happens then, and it comes back to health.
 //!
-//! The first 16 bytes choose the policy and what is done, the rest is a snapshot as JSON; `restore-seed` in the corpus
+//! The first 16 bytes choose the policy and what is done, the rest is a snapshot as JSON; `open` among the seeds
 //! shows one.
 #![no_main]
 
