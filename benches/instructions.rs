@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 
-use subjects::{Args, Mode, Ours, Scenario, Subject, Visitor, every_subject, start};
+use subjects::{Args, Mode, Ours, OursKeyed, Scenario, Subject, Visitor, every_subject, start};
 
 /// What the command line asks for.
 struct Row {
@@ -84,14 +84,21 @@ impl Visitor for Every {
     }
 }
 
+/// The subjects of every table, and this crate's layer with a breaker for each key, which has no peer.
+fn all_subjects<V: Visitor>(visitor: &mut V) {
+    every_subject(visitor);
+    visitor.visit::<OursKeyed<false>>();
+    visitor.visit::<OursKeyed<true>>();
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if words.first().is_some_and(|word| word == "rows") {
-        every_subject(&mut Every { names: true });
+        all_subjects(&mut Every { names: true });
         return;
     }
     if let Some(mut row) = Row::from_words(&words) {
-        every_subject(&mut row);
+        all_subjects(&mut row);
         // Not a failure: the table has a gap where a subject cannot be kept in a state.
         std::process::exit(if row.found { 0 } else { 3 });
     }
@@ -99,7 +106,7 @@ fn main() {
     if let Some(mut service) = start::<Ours>(Scenario::Healthy) {
         assert!(black_box(healthy_call(&mut service, black_box(2))).is_ok());
     }
-    every_subject(&mut Every { names: false });
+    all_subjects(&mut Every { names: false });
     if args.mode != Mode::Test {
         println!("instructions: every row can be counted; benches/instructions.sh counts them");
     }

@@ -21,6 +21,10 @@ declare -A LIMITS=(
     ["resilience-rate healthy"]=102
     ["resilience-rate failing"]=720 ["resilience-rate alternating"]=740 ["resilience-rate refusing"]=170
     ["resilience-rate half-open"]=1900 ["resilience-rate clone"]=19
+    ["resilience-keyed healthy"]=184
+    ["resilience-keyed failing"]=4650 ["resilience-keyed alternating"]=3125 ["resilience-keyed refusing"]=610
+    ["resilience-keyed half-open"]=3355 ["resilience-keyed clone"]=29
+    ["resilience-keyed-beside healthy"]=285 ["resilience-keyed-beside clone"]=29
 )
 # How much the count of a call may change from 10 to 100,000 calls in the window, in percent.
 WINDOW_PERCENT=1
@@ -127,6 +131,7 @@ gate() {
 
     for subject in $(awk '{ print $1 }' "$work/rows" | uniq | grep -E "$OURS"); do
         for state in healthy failing; do
+            grep -qx "$subject $state" "$work/rows" || continue
             few_held=$(per_call "$subject" "$state" 10)
             many_held=$(per_call "$subject" "$state" 100000)
             echo "$subject $state: $few_held instructions with 10 calls in the window, $many_held with 100,000"

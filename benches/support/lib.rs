@@ -18,7 +18,7 @@ mod upstream;
 mod window;
 
 pub use args::{Args, Mode};
-pub use ours::{Ours, OursRate};
+pub use ours::{Ours, OursKeyed, OursRate};
 pub use peers::{
     CircuitBreakerRs, Failsafe, FailsafeDefault, FailsafeInARow, Nobreak, Recloser, SeatbeltLayered, SeatbeltTower,
     TowerResilience, TowerResilienceInARow, TowerResilienceTimed,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use resilience::layer::BreakerService;
+use resilience::layer::{BreakerService, KeyedLayer, KeyedService};
 use resilience::respond::Error;
-use resilience::{Breaker, BreakerLayer};
+use resilience::{Breaker, BreakerLayer, Keyed};
 use tower_layer::Layer;
 
 use crate::scenario::{LONG, SHORT};
@@ -76,6 +76,49 @@ impl Subject for OursRate {
 
     fn sizes(&mut self) -> Sizes {
         tower_sizes::<BreakerService<Upstream>>()
+    }
+}
+
+/// The layer with a breaker for each key, all calls of one key; with `BESIDE`, while another key is open. By the default rule.
+///
+/// The keys are numbers, hashed by the standard library's hash.
+#[derive(Clone, Debug)]
+pub struct OursKeyed<const BESIDE: bool>(ByKey);
+
+type ByKey = KeyedService<Upstream, u64, fn(&u64) -> Option<u64>>;
+
+/// The key of every call.
+const KEY: u64 = 0;
+
+impl<const BESIDE: bool> Subject for OursKeyed<BESIDE> {
+    const NAME: &'static str = if BESIDE { "resilience-keyed-beside" } else { "resilience-keyed" };
+    const FORM: Form = Form::Ours;
+    type Error = Error<Fail>;
+
+    fn new(scenario: Scenario) -> Option<Self> {
+        let policy = match scenario {
+            Scenario::Healthy => Breaker::builder(),
+            // What another key does is nothing to a key that has state.
+            _ if BESIDE => return None,
+            Scenario::Alternating => Breaker::builder(),
+            Scenario::Failing => Breaker::builder().failures(3).within(Duration::from_nanos(1)),
+            Scenario::Refusing => Breaker::builder().delay(LONG).max_delay(LONG),
+            Scenario::HalfOpen => half_open(Breaker::builder()),
+        };
+        let keyed: Keyed<u64> = Keyed::builder().each(policy).build().ok()?;
+        if BESIDE {
+            keyed.force_open(&u64::MAX).ok()?;
+        }
+        Some(Self(KeyedLayer::new(keyed, (|_| Some(KEY)) as fn(&u64) -> Option<u64>).layer(Upstream)))
+    }
+
+    #[inline(always)]
+    fn call(&mut self, request: u64) -> Result<u64, Self::Error> {
+        tower_call(&mut self.0, request)
+    }
+
+    fn sizes(&mut self) -> Sizes {
+        tower_sizes::<ByKey>()
     }
 }
 

@@ -45,13 +45,19 @@
 //!
 //! A key in trouble takes up at most 128 bytes while it is closed or open, a key of 8 bytes included (more for a policy that
 //! keeps more than 3 failures: 8 bytes each). One whose failures carried hints, which is being probed, or which an operator
-//! has forced, takes a block of some hundred bytes besides, until that is over. The registry itself takes some 10 KiB.
+//! has forced, takes a block of some hundred bytes besides, until that is over. The registry itself takes some 10 KiB. What a key owns (the
+//! text of a `String`) is kept once for each key in trouble and once for each of its calls: where keys are chosen by others,
+//! see to it that they are short.
 //!
 //! # Rules
 //!
 //! The failure window and failures in a row work as ever. Rules that would have to watch healthy calls (`failure_rate`,
 //! `slow_calls`, `stall`, `quota`) cannot, as a healthy key has nothing to count in: [`build`](KeyedBuilder::build) refuses
 //! them by name. Under `in_a_row` a key with a failure is kept until it succeeds, for failures in a row do not age.
+//!
+//! A call from before its key recovered is late, as ever, although the key is kept no longer. That is remembered of the last
+//! 64 keys that have recovered in each part of the registry: a call that is still out when as many others have recovered
+//! since counts as a failure of its key, if it fails.
 //!
 //! # When there is no room
 //!
