@@ -1,9 +1,13 @@
 //! What clients send, good and bad: nothing that is wrong gets to the upstream or counts against it.
 
 use super::Rig;
+use examples::gateway::{self, Config};
 use http::Method;
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 use support::client::raw;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 
 const UNKNOWN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -143,4 +147,98 @@ async fn of_many_who_want_one_email_at_once_one_gets_it() {
     let statuses = futures::future::join_all((0..50).map(add)).await;
     assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 49, "{statuses:?}");
+}
+
+/// An upstream that knows every user, and keeps the heads of what it was sent.
+async fn upstream_that_keeps_heads(heads: Arc<Mutex<Vec<String>>>) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let heads = Arc::clone(&heads);
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(stream);
+                let (mut head, mut length) = (String::new(), 0);
+                while !head.ends_with("\r\n\r\n") {
+                    let start = head.len();
+                    if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                    let line = head[start..].to_ascii_lowercase();
+                    length = line.strip_prefix("content-length:").map_or(length, |value| value.trim().parse().unwrap());
+                }
+                stream.read_exact(&mut vec![0; length]).await.unwrap();
+                let (status, answer) = match head.starts_with("GET ") {
+                    true => {
+                        ("200 OK", json!({ "id": UNKNOWN, "userName": "ada", "email": "a@b.example", "events": [] }))
+                    }
+                    false => ("503 Service Unavailable", json!({})),
+                };
+                heads.lock().unwrap().push(head.to_ascii_lowercase());
+                let (answer, kind) = (answer.to_string(), "content-type: application/json\r\nconnection: close");
+                let whole = format!("HTTP/1.1 {status}\r\n{kind}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+                stream.write_all(whole.as_bytes()).await.ok();
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_header_of_a_client_gets_to_the_upstream_but_its_key_and_its_request_id() {
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let url = upstream_that_keeps_heads(Arc::clone(&heads)).await;
+    let config =
+        Config { gateway_addr: ([127, 0, 0, 1], 0).into(), upstream_url: Some(url.clone()), ..Config::default() };
+    let gateway = gateway::start(config).await.unwrap();
+    let body = json!({ "name": "signed up", "userId": UNKNOWN }).to_string();
+    let lines = [
+        "POST /addEvent HTTP/1.1",
+        "host: evil.example",
+        "connection: close, x-secret, content-type",
+        "x-secret: 1",
+        "te: trailers",
+        "trailer: x-late",
+        "upgrade: h2c",
+        "http2-settings: AAMAAABkAAQAAP__",
+        "keep-alive: timeout=5",
+        "proxy-connection: keep-alive",
+        "proxy-authorization: Basic c2VjcmV0",
+        "authorization: Bearer secret",
+        "cookie: secret=1",
+        "forwarded: for=secret",
+        "x-forwarded-host: evil.example",
+        "expect: 100-continue",
+        "content-type: application/json",
+        "idempotency-key: order-1",
+        "x-request-id: request-1",
+        &format!("content-length: {}", body.len()),
+    ];
+    let answer = raw(gateway.addr(), format!("{}\r\n\r\n{body}", lines.join("\r\n")).as_bytes()).await;
+    assert!(answer.contains("HTTP/1.1 503 "), "{answer}");
+    let heads = heads.lock().unwrap().clone();
+    assert_eq!(heads.len(), 2, "the user, then the event: {heads:?}");
+    let host = format!("host: {}", url.trim_start_matches("http://"));
+    for head in &heads {
+        assert!(head.contains(&host), "{head}");
+        for word in ["secret", "evil", "te:", "trailer", "upgrade", "http2", "keep-alive", "connection", "expect"] {
+            assert!(!head.contains(word), "{word}: {head}");
+        }
+    }
+    let posted = &heads[1];
+    assert!(posted.starts_with("post /addevent http/1.1\r\n"), "{posted}");
+    assert!(posted.contains("idempotency-key: \"order-1\"") && posted.contains("x-request-id: request-1"), "{posted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn http_2_is_refused_whether_it_is_begun_or_asked_for() {
+    let rig = Rig::start("healthy", |_| {}).await;
+    let received = rig.received();
+    let begun = raw(rig.gateway.addr(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    assert!(!begun.contains(" 200 ") && !begun.contains(" 101 "), "{begun}");
+    let asked = "GET /health HTTP/1.1\r\nhost: a\r\nconnection: close, upgrade, http2-settings\r\nupgrade: h2c\r\n\
+        http2-settings: AAMAAABkAAQAAP__\r\n\r\n";
+    let asked = raw(rig.gateway.addr(), asked.as_bytes()).await;
+    assert!(asked.starts_with("HTTP/1.1 200 "), "an upgrade may be passed over: {asked}");
+    assert_eq!(rig.received(), received);
 }

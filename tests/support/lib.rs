@@ -4,6 +4,8 @@ pub mod client;
 pub mod compare;
 pub mod fixture;
 pub mod model;
+#[cfg(feature = "services")]
+pub mod process;
 pub mod script;
 
 /// The examples of the front page are compiled and run here, where the frameworks are that they use.

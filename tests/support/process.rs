@@ -1,0 +1,120 @@
+//! The example programs as processes: started, signalled, killed.
+
+use crate::client::Client;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+/// However busy the machine is, a program has done by then what it is asked for.
+pub const LONGEST: Duration = Duration::from_secs(60);
+
+/// A program, beside the test's own: `target/<profile>/deps/<test>` and `target/<profile>/examples/<name>`.
+///
+/// # Panics
+///
+/// If it is not there and cannot be built.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let own = env::current_exe().expect("a test has a path");
+    let profile = own.parent().and_then(Path::parent).expect("the directory of a profile");
+    let program = profile.join("examples").join(name);
+    if !program.exists() {
+        // A test of one package alone does not build the examples of another.
+        let profile = match profile.file_name().and_then(|name| name.to_str()).expect("the name of a profile") {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let mut cargo = std::process::Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+        let built = cargo.args(["build", "--package", "examples", "--example", name, "--profile", profile]).status();
+        assert!(built.expect("cargo runs").success());
+    }
+    program
+}
+
+/// A program with these variables and no others.
+#[must_use]
+pub fn command(name: &str, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program(name));
+    command.env_clear().envs(variables.iter().copied());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// The address that a program says it listens on, in its first line. What it says after that is read and dropped: whoever
+/// reads no further lets the program stand still, or fail, at its next word.
+///
+/// # Panics
+///
+/// If it says nothing like that in time.
+pub async fn address(stdout: ChildStdout) -> String {
+    let mut lines = BufReader::new(stdout).lines();
+    let line = timeout(LONGEST, lines.next_line()).await.expect("a line in time").expect("text").expect("a line");
+    let (_, address) = line.split_once(" listening on http://").unwrap_or_else(|| panic!("{line}"));
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    address.to_owned()
+}
+
+/// A program at work.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// Where it listens.
+    pub address: String,
+    /// Somebody to talk to it.
+    pub client: Client,
+}
+
+impl Running {
+    /// Starts it with these variables and no others.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub async fn start(name: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = command(name, variables).stderr(Stdio::inherit()).spawn().expect("it starts");
+        let address = address(child.stdout.take().expect("it is piped")).await;
+        Self { child, client: Client::new(&address), address }
+    }
+
+    /// The id of the process.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// Sends a signal, like `TERM`.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub async fn signal(&self, signal: &str) {
+        let kill = format!("kill -{signal} {}", self.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().await.expect("a shell").success());
+    }
+
+    /// Ends it as a crash does: nothing of it runs any more.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be ended.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come.
+    pub async fn ended(mut self) -> ExitStatus {
+        timeout(LONGEST, self.child.wait()).await.expect("it ends").expect("it has a status")
+    }
+}
