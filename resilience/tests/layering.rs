@@ -195,3 +195,12 @@ fn the_library_starts_no_task_and_no_thread_but_the_one_that_is_asked_for() {
         assert!(!starts, "{}: {line}", file.display());
     }
 }
+
+#[test]
+fn panics_of_code_that_is_somebody_elses_are_caught_at_one_place() {
+    // Which knows that what they panicked with may panic again.
+    for (file, line) in code().into_iter().filter(|(file, _)| !file.ends_with("breaker/foreign.rs")) {
+        let in_tests = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+        assert!(in_tests || !line.contains("catch_unwind"), "{}: {line}", file.display());
+    }
+}

@@ -84,3 +84,4 @@
 //! A few upstreams that are known when the program is written are better off with a [`Breaker`](crate::Breaker) each: all
 //! rules (a rate needs healthy calls to be counted, which nobody does for a key), and a name in the metrics. Metrics of keys
 //! are totals ([`stats`](crate::Keyed::stats)), for whoever chooses keys would choose labels, too.
+#![cfg_attr(not(feature = "tokio"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there

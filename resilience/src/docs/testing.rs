@@ -68,3 +68,4 @@
 //!
 //! `breaker.force_open()` makes every call be refused, `breaker.reset()` makes it new. To see what your service does with
 //! a refusal you need no failing upstream.
+#![cfg_attr(not(feature = "test-util"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there
