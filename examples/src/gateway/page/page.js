@@ -90,6 +90,15 @@ function record(news, from, to) {
   }
 }
 
+// What the gateway knows of the time before this page was here, or while it was not connected.
+function recall(seconds) {
+  tick();
+  series.splice(0, series.length, ...series.slice(0, -1 - seconds.length), ...seconds, series.at(-1));
+  series.splice(0, series.length - SPAN - 2);
+  last = null;
+  plot();
+}
+
 // One bar for each level, as high as its cool-down is long, on a scale that shows the short ones, too.
 function ladder(status) {
   const steps = status.cool_downs_ms;
@@ -383,7 +392,9 @@ async function watch(signal) {
     const frames = (text + value).split("\n\n");
     text = frames.pop();
     for (const frame of frames) {
-      if (frame.startsWith("event: status\ndata: ")) show(JSON.parse(frame.slice("event: status\ndata: ".length)));
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(frame) || [];
+      if (name === "history") recall(JSON.parse(data));
+      if (name === "status") show(JSON.parse(data));
     }
   }
 }
