@@ -49,6 +49,7 @@ function show(status) {
   }
   last = status;
   received = now;
+  if (!before) plot();
   for (const key of KINDS) $(key).textContent = String(total[key]);
   $("requests").textContent = String(total.upstream);
   $("upstream-legend").hidden = status.upstream.requests === null;
