@@ -2,7 +2,8 @@
 
 use http::{Request, Response};
 use resilience::policy::{CoolDown, FailureRate, FailureWindow, Forgive, Quota, SlowCalls, Stall};
-use resilience::{Breaker, BreakerLayer, Builder, Policy, State};
+use resilience::{Breaker, BreakerLayer, Builder, Hints, Policy, State};
+use serde_json::Value;
 use std::convert::Infallible;
 use std::time::Duration;
 use support::fixture::{manual, ms, now, secs, succeed, wait};
@@ -191,6 +192,73 @@ fn the_builder_refuses_the_same() {
     assert_eq!(refused(builder().stages(0)), "stages");
     assert_eq!(refused(builder().probe_deadline(ZERO)), "probe_deadline");
     assert_eq!(refused(builder().probe_patience(ZERO)), "probe_patience");
+}
+
+/// A policy with something in every field but the cool-down, which has forms.
+fn complete(cool_down: CoolDown) -> Policy {
+    Policy {
+        window: window(3, secs(30)),
+        in_a_row: Some(5),
+        failure_rate: Some(FailureRate { ratio: 0.5, over: secs(60), min_calls: 20 }),
+        slow_calls: Some(SlowCalls { ratio: 0.5, slower_than: secs(1), over: secs(60), min_calls: 20 }),
+        stall: Some(Stall { calls: 10, longer_than: secs(5) }),
+        quota: Some(Quota { calls: 100, per: secs(60), burst: 10 }),
+        cool_down,
+        jitter: 0.1,
+        forgive: Forgive::Each(secs(60)),
+        hints: Hints::Extend,
+        max_hint: secs(300),
+        probes: 1,
+        stages: 3,
+        stage_time: secs(1),
+        probe_deadline: secs(10),
+        probe_patience: Some(secs(1)),
+        abandon_after: secs(1),
+    }
+}
+
+/// Each field that is told by name, as the text has it.
+fn fields(policy: &Value, below: &str, found: &mut Vec<String>) {
+    match policy {
+        Value::Object(fields_of) => {
+            fields_of.iter().for_each(|(name, value)| fields(value, &format!("{below}/{name}"), found));
+        }
+        Value::Array(values) => (0..values.len()).for_each(|index| found.push(format!("{below}/{index}"))),
+        _ => found.push(below.to_owned()),
+    }
+}
+
+#[test]
+fn no_field_is_forgotten_each_is_refused_by_its_own_name() {
+    // Zero has a meaning there; and these are one of a few words.
+    let (zero_is_good, words) = (["/stage_time", "/abandon_after"], ["/window/on_success", "/hints"]);
+    let mut checked = 0;
+    for cool_down in
+        [exponential(secs(1), 1.5, secs(60)), CoolDown::Constant(secs(1)), CoolDown::ByLevel(vec![secs(1)])]
+    {
+        let policy = serde_json::to_value(complete(cool_down)).unwrap();
+        serde_json::from_value::<Policy>(policy.clone()).unwrap().check().unwrap();
+        let mut found = Vec::new();
+        fields(&policy, "", &mut found);
+        for field in found.iter().filter(|field| !words.contains(&field.as_str())) {
+            let mut bad = policy.clone();
+            let value = bad.pointer_mut(field).unwrap();
+            *value = match value {
+                _ if field == "/jitter" => (-0.1).into(),
+                Value::String(_) => "0s".into(),
+                _ => 0.into(),
+            };
+            let result = serde_json::from_value::<Policy>(bad).unwrap().check();
+            if zero_is_good.contains(&field.as_str()) {
+                result.unwrap();
+                continue;
+            }
+            let name = field.trim_matches(['/', '0']).replace("exponential/", "").replace('/', ".");
+            assert_eq!(result.map_err(|error| error.field()), Err(name.as_str()), "{field}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 60, "{checked}");
 }
 
 fn read(text: &str) -> Result<Policy, String> {

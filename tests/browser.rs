@@ -117,12 +117,11 @@ fn skipped(reason: &str) -> Option<Browser> {
 async fn port(driver: &mut Child) -> u16 {
     let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
-        if let Some((_, rest)) = line.split_once("successfully on port ") {
-            if let Ok(port) = rest.trim_end_matches('.').parse() {
-                // Whoever reads no further lets it stand still at its next word.
-                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return port;
-            }
+        let port = line.split_once("successfully on port ").map(|(_, rest)| rest.trim_end_matches('.').parse());
+        if let Some(Ok(port)) = port {
+            // Whoever reads no further lets it stand still at its next word.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return port;
         }
     }
     panic!("chromedriver ended before it said where it listens")

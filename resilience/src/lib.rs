@@ -24,6 +24,9 @@ pub mod respond;
 #[cfg(feature = "retry")]
 #[cfg_attr(docsrs, doc(cfg(feature = "retry")))]
 pub mod retry;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod testing;
 mod verdict;
 
 pub use breaker::{Breaker, Builder, Permit, Rejected, Snapshot, State};

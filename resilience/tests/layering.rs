@@ -82,6 +82,11 @@ const TABLE: &[Row] = &[
         except: &[],
         never: &[&["hyper", "hyper_util", "tonic", "reqwest"], TOWER, RUNTIMES, &["tracing", "crate::classify"]],
     },
+    Row {
+        part: "testing",
+        except: &[],
+        never: &[PROTOCOLS, RUNTIMES, &["tower", "tower_layer", "tracing", "crate::classify", "crate::respond"]],
+    },
     // The two traits are all that the layer needs of tower, and nothing is spawned or slept on where calls pass.
     Row {
         part: "layer",

@@ -112,6 +112,24 @@ fn an_observer_that_panics_hurts_neither_the_call_nor_the_other_observers() {
 }
 
 #[test]
+fn what_an_observer_panics_with_may_panic_again_and_the_events_go_on() {
+    struct PanicsAgain;
+    impl Drop for PanicsAgain {
+        fn drop(&mut self) {
+            panic!("as it goes");
+        }
+    }
+    let log = Log::default();
+    let (breaker, _) = manual(|builder| {
+        builder.observer(|_: &str, _: &Event| std::panic::panic_any(PanicsAgain)).observer(log.clone())
+    });
+    trip(&breaker);
+    breaker.force_open();
+    breaker.reset();
+    assert_eq!(log.names(), ["tripped", "overlay_changed", "reset"]);
+}
+
+#[test]
 fn an_observer_that_uses_the_breaker_is_told_of_what_it_did_after_it_returned() {
     let own: Arc<OnceLock<Breaker>> = Arc::default();
     let depth = Arc::new(Mutex::new((0, 0)));

@@ -274,6 +274,22 @@ fn counts_that_are_at_their_end_are_cut_and_go_on() {
 }
 
 #[test]
+fn a_run_that_is_at_its_end_neither_begins_anew_nor_trips_by_a_rule_that_is_off() {
+    let (breaker, _) = manual(|builder| builder);
+    fail(&breaker, 1);
+    for run in [u32::MAX - 1, u32::MAX] {
+        let mut snapshot = saved(&breaker.snapshot());
+        snapshot.in_a_row = Some(run);
+        let (off, _) = manual(|builder| builder.restore(snapshot.clone()));
+        fail(&off, 1);
+        assert_eq!(off.state(), State::Closed, "{run} and one more are two within the window");
+        let (on, _) = manual(|builder| builder.in_a_row(5).restore(snapshot));
+        fail(&on, 1);
+        assert_eq!(on.snapshot().trip.unwrap().rule, resilience::machine::Rule::InARow, "{run}");
+    }
+}
+
+#[test]
 fn an_open_time_out_of_all_proportion_keeps_out_none_that_may_not_probe() {
     let (breaker, _) = manual(|builder| builder);
     trip(&breaker);

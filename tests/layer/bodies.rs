@@ -5,7 +5,7 @@ use futures::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use resilience::classify::HttpStatus;
+use resilience::classify::{GrpcStatus, HttpStatus};
 use resilience::clock::Manual;
 use resilience::layer::ResponseBody;
 use resilience::machine::Rule;
@@ -303,6 +303,20 @@ fn where_the_head_decides_the_body_says_nothing() {
     clock.advance(secs(60));
     drop(hung);
     assert_eq!(failures(&breaker), 0);
+}
+
+#[test]
+fn under_a_form_that_leaves_the_response_as_it_is_the_head_decides() {
+    let (breaker, _) = manual(|builder| builder.failures(1).within(secs(30)));
+    let failing = service_fn(|_: Request<()>| async {
+        Ok::<_, Infallible>(Response::new(Script { steps: [UNAVAILABLE].into(), knows: false }))
+    });
+    let mut service = BreakerLayer::new(breaker.clone()).classify(GrpcStatus::new()).layer(failing);
+    let body = now(&mut service, Request::new(())).unwrap().into_body();
+    let trailers = body.collect().now_or_never().unwrap().unwrap().trailers().cloned();
+    assert_eq!(trailers.unwrap()["grpc-status"], "14");
+    assert_eq!(failures(&breaker), 0);
+    breaker.try_acquire().unwrap().success();
 }
 
 #[test]

@@ -37,6 +37,16 @@ fn a_hint_that_is_over_or_shorter_than_the_cool_down_changes_nothing() {
 }
 
 #[test]
+fn a_hint_that_says_just_what_the_cool_down_does_is_not_told_as_the_reason() {
+    for (hint, hinted) in [(secs(1), false), (ms(1001), true)] {
+        let (breaker, _) = manual(|builder| builder);
+        fail(&breaker, 2);
+        failing(&breaker, hint);
+        assert_eq!((wait(&breaker), refusal(&breaker).trip().unwrap().hinted), (hint, hinted));
+    }
+}
+
+#[test]
 fn the_hint_of_a_failure_that_left_the_log_is_forgotten() {
     // A success clears it.
     let (breaker, _) = manual(|builder| builder);

@@ -1,8 +1,8 @@
 //! Calls out and nobody answered.
 
-use resilience::machine::{Event, Rule};
+use resilience::machine::{Event, EventKind, Rule};
 use resilience::{Builder, Permit, State, Verdict};
-use support::fixture::{NS, events, manual, ms, refusal, rule, secs};
+use support::fixture::{NS, events, half_open, manual, ms, refusal, rule, secs};
 
 fn stall(builder: Builder) -> Builder {
     builder.stalled(3).for_longer_than(secs(5))
@@ -77,4 +77,21 @@ fn those_that_come_back_after_the_stall_are_late() {
     let _out: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
     clock.advance(secs(5));
     assert_eq!(rule(&breaker), Rule::Stall);
+}
+
+#[test]
+fn a_stall_that_is_seen_late_has_the_level_of_the_instant_it_was_due() {
+    let (breaker, clock) = manual(|builder| stall(builder).stages(1).factor(2.0).forgive_each(secs(60)));
+    half_open(&breaker, &clock);
+    breaker.try_acquire().unwrap().success();
+    assert_eq!(breaker.snapshot().level, 1);
+    let _out: Vec<_> = (0..3).map(|_| breaker.try_acquire().unwrap()).collect();
+    let mut transitions = breaker.subscribe();
+    // Due after five seconds, at a level that is forgiven only after sixty.
+    clock.advance(secs(3600));
+    assert_eq!(breaker.state(), State::HalfOpen);
+    drop(breaker.try_acquire());
+    let told = events(&mut transitions);
+    let EventKind::Tripped(trip) = told[0].kind else { panic!("{told:?}") };
+    assert_eq!((trip.level, trip.until.saturating_since(trip.at)), (2, secs(2)));
 }

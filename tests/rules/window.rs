@@ -187,3 +187,17 @@ fn of_several_rules_any_trips() {
     }
     assert_eq!(rule(&breaker), Rule::InARow);
 }
+
+#[test]
+fn a_run_begins_with_its_own_first_failure_although_the_log_keeps_earlier_ones() {
+    let (breaker, clock) = manual(|builder| builder.failures(10).within(secs(60)).keep_on_success().in_a_row(3));
+    fail(&breaker, 1);
+    clock.advance(secs(10));
+    succeed(&breaker, 1);
+    for _ in 0..3 {
+        clock.advance(secs(2));
+        fail(&breaker, 1);
+    }
+    let trip = support::fixture::refusal(&breaker).trip().unwrap();
+    assert_eq!((trip.rule, trip.failures, trip.first_ago), (Rule::InARow, 3, secs(4)));
+}

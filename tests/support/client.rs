@@ -72,6 +72,12 @@ impl Client {
         Self { pooled, base: format!("http://{address}") }
     }
 
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
     /// Sends a request with headers and a body.
     ///
     /// # Errors

@@ -131,20 +131,29 @@ impl Slot {
     #[inline]
     pub(crate) fn record(&self, ticket: u64, verdict: Verdict, since: Since) -> bool {
         match verdict {
-            Verdict::Success => self.gate() != ticket && self.succeed_unquiet(ticket, since),
+            Verdict::Success => {
+                let gate = self.gate();
+                gate != ticket && self.succeed_unquiet(gate, ticket, since)
+            }
             verdict => self.record_unquiet(ticket, verdict, since, true),
         }
     }
 
     /// Apart, so that the healthy path has no verdict to lay out.
     #[inline(never)]
-    fn succeed_unquiet(&self, ticket: u64, since: Since) -> bool {
-        // Nothing has changed and there is nothing to clear, only to count: by far the most frequent under a rule about
-        // shares.
-        if ticket == self.gate() | GUARDED
-            && ticket & (word::TAG_MASK | CUSTOM_CLOCK) == word::COUNTED_CALL
-            && self.tally().is_some_and(Tally::count_plainly)
-        {
+    fn succeed_unquiet(&self, gate: u64, ticket: u64, since: Since) -> bool {
+        if is_only_counted(gate, ticket) {
+            if let Some(plain) = self.tally().and_then(Tally::plain) {
+                plain.count();
+                return false;
+            }
+        }
+        self.succeed_guarded(gate, ticket, since)
+    }
+
+    #[inline(never)]
+    fn succeed_guarded(&self, gate: u64, ticket: u64, since: Since) -> bool {
+        if is_only_counted(gate, ticket) && self.tally().is_some_and(Tally::count_only_totals) {
             return false;
         }
         self.record_unquiet(ticket, Verdict::Success, since, true)
@@ -186,7 +195,7 @@ impl Slot {
                 }
             }
             let tally = tally.map(|tally| tally.totals(cx.now())).unwrap_or_default();
-            machine.record(cx, mine, Report { verdict, slow, answered, tally }, events);
+            machine.record_settled(cx, mine, &Report { verdict, slow, answered, tally }, events);
             cx.rules().learns_quota()
         })
     }
@@ -289,6 +298,13 @@ impl Slot {
         self.tell(machine, &setup.rules);
         Rejected::new(self, refusal.reason, crate::clock::nanos(refusal.wait), self.told().edition)
     }
+}
+
+/// Whether nothing has changed since a call was admitted and there is nothing to clear, only to count: by far the most
+/// frequent under a rule about shares.
+#[inline]
+fn is_only_counted(gate: u64, ticket: u64) -> bool {
+    ticket == gate ^ GUARDED && gate & (word::TAG_MASK | CUSTOM_CLOCK) == word::COUNTED
 }
 
 /// Whether the deadline lies further ahead than the cheap clock, which said `now`, can be wrong.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod called;
+pub(crate) mod foreign;
 mod gate;
 mod hold;
 mod keys;
@@ -22,6 +23,7 @@ mod tally;
 mod waiting;
 #[cfg(feature = "tokio")]
 mod weak;
+mod window;
 mod word;
 
 pub use builder::Builder;

@@ -56,6 +56,7 @@ const KEYED_UNITS: [u64; 2] = [1000, 1_000_000_000];
 /// Why the breaker is not closed, as a refusal or a snapshot tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct TripSummary {
     /// What tripped.
     pub rule: Rule,

@@ -10,10 +10,10 @@
 
 use super::rejected::{Edition, Told};
 use super::setup::Setup;
-use super::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
+use super::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use super::tally::Tally;
 use super::waiting::wake;
-use super::word::{self, COUNTED, COUNTED_NOISY, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
+use super::word::{self, COUNTED, CUSTOM_CLOCK, FREE, LOCKED, NOISY, OPEN, QUIET};
 use crate::clock::Instant;
 use crate::machine::{Context, Event, EventKind, Machine, Overlay};
 use crate::policy::Rules;
@@ -184,6 +184,17 @@ impl Slot {
             }
         }
         self.publish(&cell);
+        // Most steps are no news, and most breakers have nobody who waits for any.
+        if !events.is_empty() || cell.setup.room.is_some() {
+            self.announce(cell, now, events);
+        }
+        result
+    }
+
+    /// Tells of a step that has been published, and releases the lock.
+    #[cold]
+    #[inline(never)]
+    fn announce(&self, cell: MutexGuard<'_, Cell>, now: Instant, events: Vec<Event>) {
         let woken = self.woken(&cell, now, &events);
         // Queued under the lock, so in order; delivered after it.
         let outbox = cell.setup.queue(events);
@@ -192,7 +203,6 @@ impl Slot {
         if let Some(outbox) = outbox {
             outbox.deliver();
         }
-        result
     }
 
     /// Who is to be woken after a step; a waker is the user's code, so that is done after the lock is released.
@@ -215,7 +225,9 @@ impl Slot {
         let tag = published(machine, &cell.setup);
         let clock = if cell.setup.has_own_clock() { CUSTOM_CLOCK } else { 0 };
         let gate = word::pack(tag | clock, machine.seq(), machine.epoch());
-        self.tell(machine, &cell.setup.rules);
+        if !machine.is_unscathed() {
+            self.tell(machine, &cell.setup.rules);
+        }
         if gate != self.gate.load(Ordering::Relaxed) {
             self.gate.store(gate, Ordering::Release);
         }
@@ -293,6 +305,9 @@ fn told(machine: &Machine, rules: &Rules) -> Option<Told> {
 
 /// What the gate shall say.
 fn published(machine: &Machine, setup: &Setup) -> u64 {
+    if machine.is_unscathed() {
+        return closed(machine, setup);
+    }
     let (overlay, expires) = machine.overlay();
     // The process's clock tells when it ends, and nobody wants to hear of refusals.
     let open = if setup.has_own_clock() || setup.tells_refusals() { LOCKED } else { OPEN };
@@ -303,15 +318,17 @@ fn published(machine: &Machine, setup: &Setup) -> u64 {
         Overlay::Automatic | Overlay::Shadow
             if machine.is_closed() && expires.is_none() && !setup.rules.watches_every_call() =>
         {
-            match (setup.counts_calls(), machine.has_failures(&setup.rules)) {
-                (false, false) => QUIET,
-                (false, true) => NOISY,
-                (true, false) => COUNTED,
-                (true, true) => COUNTED_NOISY,
-            }
+            closed(machine, setup)
         }
         _ => LOCKED,
     }
+}
+
+/// What the gate shall say of a closed machine that need not be asked for each call.
+#[inline]
+fn closed(machine: &Machine, setup: &Setup) -> u64 {
+    let counted = if setup.counts_calls() { COUNTED } else { QUIET };
+    counted | if machine.has_failures(&setup.rules) { NOISY } else { QUIET }
 }
 
 #[cfg(not(loom))]
@@ -330,6 +347,7 @@ fn process_salt() -> u64 {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::word::{COUNTED, COUNTED_NOISY, NOISY, QUIET};
     use super::*;
 
     #[test]
@@ -351,9 +369,9 @@ mod tests {
     #[test]
     fn a_success_takes_the_lock_only_where_there_is_something_that_it_could_clear() {
         assert_eq!(tags(|builder| builder), [QUIET, NOISY, QUIET]);
-        assert_eq!(tags(|builder| builder.keep_on_success()), [QUIET; 3]);
+        assert_eq!(tags(crate::Builder::keep_on_success), [QUIET; 3]);
         assert_eq!(tags(|builder| builder.without_failure_window().in_a_row(5)), [QUIET, NOISY, QUIET]);
         assert_eq!(tags(|builder| builder.keep_on_success().in_a_row(5)), [QUIET, NOISY, QUIET]);
-        assert_eq!(tags(|builder| builder.count_successes()), [COUNTED, COUNTED_NOISY, COUNTED]);
+        assert_eq!(tags(crate::Builder::count_successes), [COUNTED, COUNTED_NOISY, COUNTED]);
     }
 }

@@ -1,151 +1,14 @@
-//! The calls of a sliding window, counted by many threads without a line that two of them write.
-//!
-//! Each thread counts on a stripe of its own: a ring of buckets that know their time. Memory and cost are the same
-//! whatever the traffic; a bucket is a 64th of the window, and it leaves as a whole. What is not healthy is rare, and
-//! is counted on one ring for all.
+//! What is counted of calls by many threads at once: the [windows](super::window) of the rules about shares, and the totals
+//! that somebody asked for. A breaker that nobody asked for any of it has none.
 
 use super::snapshot::Refusals;
+use super::window::{PARTS, Pace, Plain, Window, own, stripes};
 use crate::Verdict;
-use crate::clock::{self, Instant, nanos};
+use crate::clock::{Instant, nanos};
 use crate::machine::{Reason, Tally as Totals};
 use crate::policy::Rules;
-use std::cell::Cell;
-use std::thread::LocalKey;
-// Not those of `sync`: a count that is a call off for a moment is no state that threads have to agree about, and the
-// model checker could not walk the buckets.
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-
-/// The parts of a window.
-const PARTS: u64 = 64;
-/// The present part is not over, so one more is looked at: nothing leaves early.
-const BUCKETS: usize = 65;
-
-/// Counts by time: the lower half of a bucket says which part of time it counts (its number, modulo 2^32), the upper
-/// half how many calls. More than four billion in one part begin anew, and spill nowhere.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Ring {
-    buckets: [AtomicU64; BUCKETS],
-    /// The sum of the parts that are over, as of the part whose number it carries: laid out like a bucket. It is made
-    /// anew when a part is over, so that a sum looks at two buckets and not at all of them.
-    over: AtomicU64,
-}
-
-impl Ring {
-    fn new() -> Self {
-        Self { buckets: [const { AtomicU64::new(0) }; BUCKETS], over: AtomicU64::new(0) }
-    }
-
-    #[inline]
-    fn add(&self, part: u64) {
-        let Some(bucket) = self.buckets.get(index(part)) else { return };
-        let stamp = part & STAMP;
-        let seen = bucket.load(Ordering::Relaxed);
-        if seen & STAMP == stamp {
-            bucket.fetch_add(ONE, Ordering::Relaxed);
-        } else if let Err(seen) = bucket.compare_exchange(seen, stamp | ONE, Ordering::Relaxed, Ordering::Relaxed) {
-            // Another thread of this stripe was first to start the part.
-            if seen & STAMP == stamp {
-                bucket.fetch_add(ONE, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// All calls of the window that ends with this part.
-    fn sum(&self, part: u64) -> u64 {
-        let over = self.over.load(Ordering::Relaxed);
-        let over = if over & STAMP == part & STAMP { over >> 32 } else { self.sum_over(part) };
-        // The last part counts as not over, because a call may still be counted there by a clock that lags.
-        over + self.counted(part.saturating_sub(1)) + self.counted(part)
-    }
-
-    /// Adds up the parts that are over, and remembers it until the next one is.
-    #[cold]
-    fn sum_over(&self, part: u64) -> u64 {
-        let over = (part.saturating_sub(PARTS)..part.saturating_sub(1)).map(|part| self.counted(part)).sum::<u64>();
-        let over = over.min(STAMP);
-        self.over.store(over << 32 | part & STAMP, Ordering::Relaxed);
-        over
-    }
-
-    /// The calls that were counted in this part.
-    #[inline]
-    fn counted(&self, part: u64) -> u64 {
-        let seen = self.buckets.get(index(part)).map_or(0, |bucket| bucket.load(Ordering::Relaxed));
-        if seen & STAMP == part & STAMP { seen >> 32 } else { 0 }
-    }
-
-    fn clear(&self) {
-        for bucket in self.buckets.iter().chain([&self.over]) {
-            bucket.store(0, Ordering::Relaxed);
-        }
-    }
-}
-
-const STAMP: u64 = u32::MAX as u64;
-const ONE: u64 = STAMP + 1;
-
-fn index(part: u64) -> usize {
-    // The remainder is below 65.
-    #[allow(clippy::cast_possible_truncation)]
-    let index = (part % BUCKETS as u64) as usize;
-    index
-}
-
-/// A power of two.
-fn stripes() -> usize {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    threads.next_power_of_two().min(64)
-}
-
-/// One rule's window.
-#[derive(Debug)]
-struct Window {
-    /// Of a part, in nanoseconds; 0: the rule is off.
-    width: AtomicU64,
-    fine: Box<[Ring]>,
-    bad: Ring,
-}
-
-impl Window {
-    fn new() -> Self {
-        Self { width: AtomicU64::new(0), fine: (0..stripes()).map(|_| Ring::new()).collect(), bad: Ring::new() }
-    }
-
-    fn set(&self, over: Option<u64>) {
-        let width = over.map_or(0, |over| over.div_ceil(PARTS));
-        if self.width.swap(width, Ordering::Relaxed) != width {
-            self.clear();
-        }
-    }
-
-    /// The number of the part of time that `now` lies in; `None` if the rule is off. Parts count from 1, because a
-    /// cleared bucket says 0.
-    fn part(&self, now: Instant) -> Option<u64> {
-        Some(now.as_nanos().checked_div(self.width.load(Ordering::Relaxed))? + 1)
-    }
-
-    #[inline]
-    fn count(&self, bad: bool, now: Instant) {
-        let Some(part) = self.part(now) else { return };
-        let ring = if bad { Some(&self.bad) } else { self.fine.get(stripe() & (self.fine.len() - 1)) };
-        if let Some(ring) = ring {
-            ring.add(part);
-        }
-    }
-
-    /// All calls of the window, and the bad ones.
-    fn totals(&self, now: Instant) -> (u64, u64) {
-        let Some(part) = self.part(now) else { return (0, 0) };
-        let bad = self.bad.sum(part);
-        (bad + self.fine.iter().map(|ring| ring.sum(part)).sum::<u64>(), bad)
-    }
-
-    fn clear(&self) {
-        self.bad.clear();
-        self.fine.iter().for_each(Ring::clear);
-    }
-}
+// Not those of `sync`: see the windows.
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The counts that the rules about shares look at.
 #[derive(Debug)]
@@ -157,8 +20,10 @@ pub(super) struct Tally {
     obeys_hints: AtomicBool,
     /// The coarse clock is too coarse for a part of this window.
     precise: AtomicBool,
-    /// It is not, no call is timed, and only failures are counted apart.
-    plain: AtomicBool,
+    /// The pace of the rate's window, where to count a success there is all that there is to do, and by the coarse clock.
+    plain: AtomicU64,
+    /// There is no window to count in.
+    only_totals: AtomicBool,
     counts_successes: AtomicBool,
     counts_refusals: AtomicBool,
     /// All of them, not only those of a window.
@@ -186,7 +51,8 @@ impl Tally {
             slow_limit: AtomicU64::new(u64::MAX),
             obeys_hints: AtomicBool::new(false),
             precise: AtomicBool::new(false),
-            plain: AtomicBool::new(false),
+            plain: AtomicU64::new(Pace::OFF.0),
+            only_totals: AtomicBool::new(false),
             counts_successes: AtomicBool::new(false),
             counts_refusals: AtomicBool::new(false),
             totals: (0..stripes()).map(|_| Stripe::default()).collect(),
@@ -197,15 +63,19 @@ impl Tally {
         self.counts_successes.store(counts_successes, Ordering::Relaxed);
         self.counts_refusals.store(counts_refusals, Ordering::Relaxed);
         let policy = rules.policy();
-        let (rate, slow) = (policy.failure_rate.map(|rate| rate.over), policy.slow_calls.map(|slow| slow.over));
-        self.rate.set(rate.map(nanos));
-        self.slow.set(slow.map(nanos));
+        let rate = policy.failure_rate.map(|rate| nanos(rate.over));
+        let slow = policy.slow_calls.map(|slow| nanos(slow.over));
+        let pace = Pace::of(rate);
+        self.rate.set(pace);
+        self.slow.set(Pace::of(slow));
         self.slow_limit.store(rules.slow_limit().unwrap_or(u64::MAX), Ordering::Relaxed);
         self.obeys_hints.store(rules.obeys_hints(), Ordering::Relaxed);
         let shortest = [rate, slow].into_iter().flatten().min();
-        let precise = shortest.is_some_and(|over| nanos(over) / PARTS < crate::clock::COARSE_SLACK);
+        let precise = shortest.is_some_and(|over| over / PARTS < crate::clock::COARSE_SLACK);
         self.precise.store(precise, Ordering::Relaxed);
-        self.plain.store(!precise && slow.is_none(), Ordering::Relaxed);
+        let plain = !precise && slow.is_none() && !counts_successes;
+        self.plain.store(if plain { pace.0 } else { Pace::OFF.0 }, Ordering::Relaxed);
+        self.only_totals.store(shortest.is_none(), Ordering::Relaxed);
     }
 
     pub(super) fn clear(&self) {
@@ -246,8 +116,7 @@ impl Tally {
 
     /// Counts refusals, those of before a restart too.
     pub(super) fn add_refusals(&self, reason: Reason, more: u64) {
-        let own = self.totals.get(stripe() & (self.totals.len() - 1));
-        if let Some(count) = own.and_then(|own| own.refusals.get(usize::from(reason.code()))) {
+        if let Some(count) = own(&self.totals).and_then(|own| own.refusals.get(usize::from(reason.code()))) {
             count.fetch_add(more, Ordering::Relaxed);
         }
     }
@@ -256,21 +125,26 @@ impl Tally {
     #[inline]
     pub(super) fn count_success(&self) {
         if self.counts_successes.load(Ordering::Relaxed) {
-            if let Some(stripe) = self.totals.get(stripe() & (self.totals.len() - 1)) {
+            if let Some(stripe) = own(&self.totals) {
                 stripe.successes.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// Counts a success, if that is all there is to do and the coarse clock will do; whether it was.
+    /// Whether to count a success there is no more to do than that, and the coarse clock will do.
     #[inline]
-    pub(super) fn count_plainly(&self) -> bool {
-        let plain = self.plain.load(Ordering::Relaxed);
-        if plain {
-            self.rate.count(false, clock::coarse());
+    pub(super) fn plain(&self) -> Option<Plain<'_>> {
+        let pace = Pace(self.plain.load(Ordering::Relaxed));
+        (pace != Pace::OFF).then(|| self.rate.plain(pace))
+    }
+
+    /// Counts a success, if there is no window to count it in; whether it was.
+    pub(super) fn count_only_totals(&self) -> bool {
+        let only_totals = self.only_totals.load(Ordering::Relaxed);
+        if only_totals {
             self.count_success();
         }
-        plain
+        only_totals
     }
 
     /// Whether somebody wants to know how long calls take.
@@ -310,25 +184,6 @@ impl Tally {
         let (slow_calls, slow) = self.slow.totals(now);
         Totals { rate_calls, rate_failures, slow_calls, slow }
     }
-}
-
-/// A number of the present thread, to pick its stripe by.
-#[inline]
-fn stripe() -> usize {
-    thread_local! {
-        /// 0: none yet. Without a destructor, so it can be read until the thread is gone.
-        static STRIPE: Cell<usize> = const { Cell::new(0) };
-    }
-    let stripe = STRIPE.get();
-    if stripe == 0 { first_stripe(&STRIPE) } else { stripe }
-}
-
-#[cold]
-fn first_stripe(of: &'static LocalKey<Cell<usize>>) -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    let stripe = NEXT.fetch_add(1, Ordering::Relaxed).max(1);
-    of.set(stripe);
-    stripe
 }
 
 #[cfg(test)]
@@ -404,7 +259,9 @@ mod tests {
         count(&tally, Verdict::Success, 10 * SECOND);
         assert_eq!(seen(12 * SECOND), 1);
         count(&tally, Verdict::Success, 12 * SECOND - 1);
-        assert_eq!((seen(12 * SECOND), seen(13 * SECOND), seen(75 * SECOND), seen(76 * SECOND)), (2, 2, 1, 0));
+        assert_eq!((seen(12 * SECOND), seen(13 * SECOND), seen(75 * SECOND)), (2, 2, 1));
+        // The parts of this window are longer than a second, if by less than a nanosecond each.
+        assert_eq!(seen(76 * SECOND + 1_000), 0);
     }
 
     #[test]

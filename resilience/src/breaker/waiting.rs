@@ -9,11 +9,11 @@
 //! A place belongs to one service for as long as that lives, so that a wake-up never meets another's.
 
 use super::Breaker;
+use super::foreign::contained;
 use super::setup::Setup;
 use super::slot::Slot;
 use super::sync::{Mutex, lock};
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -116,7 +116,7 @@ impl Drop for WaitingRoom {
 /// nobody else asleep.
 pub(super) fn wake(woken: Vec<Waker>) {
     for waker in woken {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        contained(|| waker.wake());
     }
 }
 

@@ -10,7 +10,8 @@ static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Judges gRPC answers by their status.
 ///
 /// gRPC says how a call went in `grpc-status`: in the head, if it went wrong before there was anything to send, else in
-/// the trailers, and then the verdict waits for the [end of the body](AtEnd).
+/// the trailers, and then the verdict waits for the [end of the body](AtEnd). For that it needs a form of refusal that wraps
+/// the body, as [`BreakerLayer::for_grpc`](crate::BreakerLayer::for_grpc) has: see [`respond`](crate::respond#the-end-of-a-body).
 ///
 /// | outcome | verdict |
 /// |---|---|

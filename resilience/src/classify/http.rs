@@ -152,7 +152,8 @@ where
 
     /// The verdict waits for the end of the body: a body that is cut short is a failure, whatever the head was.
     ///
-    /// The call is then out until its body has been read, and so is a probe. Without this the head decides.
+    /// The call is then out until its body has been read, and so is a probe. Without this the head decides; so it does under
+    /// a form of refusal that does not wrap the body: see [`respond`](crate::respond#the-end-of-a-body).
     ///
     /// ```
     /// use http::Response;

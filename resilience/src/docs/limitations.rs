@@ -10,8 +10,10 @@
 //! - **A write as a probe.** Any request may be the first to try an upstream that was down. If repeating it would hurt,
 //!   say which requests may ([`probe_if`](crate::BreakerLayer::probe_if)).
 //! - **Bodies.** A verdict is that of the head unless you ask for the end of the body
-//!   ([`judged_at_end`](crate::classify::HttpStatus::judged_at_end)); gRPC always waits for the trailers. A body that
-//!   nobody reads keeps its permit until it is dropped.
+//!   ([`judged_at_end`](crate::classify::HttpStatus::judged_at_end)); gRPC waits for the trailers. Both need a
+//!   form of refusal that wraps the body, as the layers for HTTP and gRPC have: under
+//!   [the others](crate::respond#the-end-of-a-body) the head decides. A body that nobody reads keeps its permit until it is
+//!   dropped.
 //! - **Shares are exact to a 64th of their window**; the failure window and the run are exact.
 //! - **What was readied stays readied.** A service of tower that is ready may have reserved something for the next call (a
 //!   concurrency limit does), and there is no way to tell it that no call will come. If the breaker trips in between, the

@@ -3,6 +3,7 @@
 //! - [`quick_start`]: a program that refuses, for axum, hyper, reqwest, tonic and the rest;
 //! - [`choosing`]: which rule, which numbers;
 //! - [`order`]: where the layer stands among timeouts, retries and limits;
+//! - [`keys`]: a breaker for each host, route or tenant;
 //! - [`compile_errors`]: the classic messages of the compiler, and what to do;
 //! - [`configuring`]: the policy from the environment, from a file, and a new one while it runs;
 //! - [`observing`]: logs, metrics, dashboards;
@@ -15,6 +16,7 @@ pub mod choosing;
 pub mod comparison;
 pub mod compile_errors;
 pub mod configuring;
+pub mod keys;
 pub mod limitations;
 pub mod observing;
 pub mod order;

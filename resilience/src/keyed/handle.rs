@@ -243,16 +243,21 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
     }
 
     /// Takes up what a registry kept when these were taken, before a restart say; how many there was room for. Keys of
-    /// which something is known already keep what they have.
+    /// which something is known already keep what they have, and are not let go for those that were closed.
     pub fn restore(&self, keys: impl IntoIterator<Item = KeySnapshot<K>>) -> usize {
         let mut restored = 0;
-        for KeySnapshot { key, state } in keys {
+        // What may be evicted.
+        let closed = |state: &Snapshot| state.phase == State::Closed && state.overlay == Overlay::Automatic;
+        let (last, first): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| closed(&key.state));
+        for KeySnapshot { key, state } in first.into_iter().chain(last) {
             let hash = self.registry.hash(&key);
+            let mut own = Some(key.clone());
             let took = self.registry.visit(self.registry.lock(hash), |visit| {
-                if visit.shard.table.find(hash, |kept| *kept == key).is_some() {
+                let gives_way = closed(&state) && !visit.has_room();
+                if gives_way || visit.shard.table.find(hash, |kept| *kept == key).is_some() {
                     return false;
                 }
-                let Some(place) = visit.enter(key, hash) else { return false };
+                let Some(place) = visit.enter(&mut own, hash) else { return false };
                 visit.step(place, |machine, cx, _| {
                     *machine = Machine::restored(cx, machine.epoch(), state.saved(cx.now()));
                 });
@@ -317,7 +322,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
                             self.registry.freshen(visit, place);
                         });
                     }
-                    own.take().and_then(|own| visit.enter(own, hash)).ok_or(NoRoom)?
+                    visit.enter(&mut own, hash).ok_or(NoRoom)?
                 }
                 Some(place) => place,
             };

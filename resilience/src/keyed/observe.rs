@@ -1,10 +1,10 @@
 use super::Key;
+use crate::breaker::foreign::contained;
 use crate::breaker::sync::{Mutex, lock};
 use crate::machine::Event;
 use crate::observe::Observer;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Events that wait while an observer is stuck; further ones are dropped.
@@ -114,9 +114,9 @@ impl<K> Observers<K> {
             drop(waiting);
             for observer in &self.observers {
                 // An observer that panics must not take the call down that happened to bring the event about.
-                let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&self.name, key.as_ref(), &event)));
+                contained(|| observer.on_event(&self.name, key.as_ref(), &event));
             }
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(key)));
+            contained(|| drop(key));
             waiting = lock(&self.waiting);
         }
         waiting.busy = false;

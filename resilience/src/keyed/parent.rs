@@ -107,9 +107,28 @@ impl ParentTicket {
     }
 
     /// The call was never made.
-    pub(super) fn give_back(self) {
+    fn give_back(self) {
         if let Some((slot, ticket)) = self.0.filter(|(_, ticket)| !Slot::is_plain(*ticket)) {
             slot.give_back(ticket);
         }
+    }
+}
+
+/// The parent's permit of a call that may not be made: its key may refuse it, and the code of the key may panic.
+#[derive(Debug)]
+pub(super) struct Unmade(pub(super) ParentTicket);
+
+impl Unmade {
+    /// The call is made.
+    #[inline]
+    pub(super) fn made(mut self) -> ParentTicket {
+        std::mem::replace(&mut self.0, ParentTicket::NONE)
+    }
+}
+
+impl Drop for Unmade {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.give_back();
     }
 }

@@ -9,7 +9,9 @@ use crate::clock::{self, Instant};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread;
 
 /// What a call of a key holds: judged by its age where it is dropped.
 ///
@@ -58,11 +60,16 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedCall<K, S> {
     #[cold]
     #[inline(never)]
     fn record_unsettled(&self, admitted: Admitted, verdict: Verdict, settled: bool) {
-        let tripped = match (&self.key, settled) {
+        // The code of the key may panic: the parent hears of the call all the same, and where the call itself has panicked
+        // that one goes on alone, for two would end the process.
+        let recorded = catch_unwind(AssertUnwindSafe(|| match (&self.key, settled) {
             (Some(key), false) => self.registry().is_some_and(|registry| registry.record(key, admitted, verdict)),
             _ => false,
-        };
-        admitted.parent.record(verdict, tripped, self.since);
+        }));
+        admitted.parent.record(verdict, recorded.as_ref().is_ok_and(|tripped| *tripped), self.since);
+        if let (Err(panic), false) = (recorded, thread::panicking()) {
+            resume_unwind(panic);
+        }
     }
 
     /// A panic unwinds out of the call.
@@ -75,11 +82,11 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedCall<K, S> {
     #[cold]
     #[inline(never)]
     fn abandon(&mut self) {
-        let Some(key) = &self.key else {
+        if self.key.is_none() {
             // Nobody's but the parent's.
             return self.admitted.take().map_or((), |admitted| admitted.parent.abandon(self.since));
-        };
-        let verdict = self.registry().map_or(Verdict::Ignore, |registry| registry.abandoned(key, self.since));
+        }
+        let verdict = self.registry().map_or(Verdict::Ignore, |registry| registry.abandoned(self.since));
         self.record(verdict);
     }
 }
@@ -141,7 +148,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedPermit<K, S> {
 impl<K: Key, S: BuildHasher + Send + Sync + 'static> Drop for KeyedPermit<K, S> {
     fn drop(&mut self) {
         // Nothing, if its outcome was recorded.
-        self.call.record(if std::thread::panicking() { Verdict::Failure(None) } else { Verdict::Ignore });
+        self.call.record(if thread::panicking() { Verdict::Failure(None) } else { Verdict::Ignore });
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Key;
 use super::observe::Observers;
-use super::parent::{Parent, ParentTicket};
+use super::parent::{Parent, ParentTicket, Unmade};
 use super::pass::{Admitted, Pass};
 use super::shard::{Shard, Visit};
 use super::sieve::Sieve;
@@ -88,30 +88,30 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     #[inline]
     pub(super) fn admit(&self, key: Option<&K>, may_probe: impl Fn() -> bool) -> Result<Admitted, Rejected> {
         let front = self.front.slot().admit(&may_probe)?;
-        let parent = ParentTicket::admit(self.parent.as_ref(), &may_probe)?;
+        let parent = Unmade(ParentTicket::admit(self.parent.as_ref(), &may_probe)?);
         let pass = match key {
             Some(key) if !Slot::is_untracked(front) => match self.sieve.pass(|| self.hash(key)) {
                 Ok(moment) => Pass::healthy(moment),
-                Err(hash) => self.admit_kept(key, hash, may_probe(), parent)?,
+                Err(hash) => self.admit_kept(key, hash, may_probe())?,
             },
             _ => Pass::UNTRACKED,
         };
-        Ok(Admitted { front, parent, pass })
+        Ok(Admitted { front, parent: parent.made(), pass })
     }
 
     #[cold]
     #[inline(never)]
-    fn admit_kept(&self, key: &K, hash: u64, may_probe: bool, parent: ParentTicket) -> Result<Pass, Rejected> {
+    fn admit_kept(&self, key: &K, hash: u64, may_probe: bool) -> Result<Pass, Rejected> {
         let shard = self.lock(hash);
         let Some(place) = shard.table.find(hash, |kept| kept == key) else {
             return Ok(Pass::healthy(self.sieve.moment()));
         };
         let refused = match self.refuses_at_once(&shard, place) {
             Some(refusal) => Err((refusal, self.edition(&shard, place))),
-            None => return self.admit_by_machine(shard, place, may_probe, parent),
+            None => return self.admit_by_machine(shard, place, may_probe),
         };
         drop(shard);
-        refused.map_err(|(refusal, edition)| self.reject(refusal, edition, hash, place, parent))
+        refused.map_err(|(refusal, edition)| self.reject(refusal, edition, hash, place))
     }
 
     /// A refusal that takes no step, and of the process's clocks the coarse one only.
@@ -127,13 +127,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     }
 
     #[inline(never)]
-    fn admit_by_machine(
-        &self,
-        shard: MutexGuard<'_, Shard<K>>,
-        place: u32,
-        may_probe: bool,
-        parent: ParentTicket,
-    ) -> Result<Pass, Rejected> {
+    fn admit_by_machine(&self, shard: MutexGuard<'_, Shard<K>>, place: u32, may_probe: bool) -> Result<Pass, Rejected> {
         let hash = shard.table.get(place).map_or(0, |entry| entry.hash);
         let result = self.visit(shard, |visit| {
             let simulated = self.is_shadowed(visit.now);
@@ -165,11 +159,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
                 Err(refusal) => Err((refusal, edition)),
             }
         });
-        result.map_err(|(refusal, edition)| self.reject(refusal, edition, hash, place, parent))
+        result.map_err(|(refusal, edition)| self.reject(refusal, edition, hash, place))
     }
 
-    fn reject(&self, refusal: Refusal, edition: u8, hash: u64, place: u32, parent: ParentTicket) -> Rejected {
-        parent.give_back();
+    fn reject(&self, refusal: Refusal, edition: u8, hash: u64, place: u32) -> Rejected {
         let place = place << self.shard_bits | self.shard_of(hash);
         Rejected::keyed(self.front.slot(), refusal.reason, clock::nanos(refusal.wait), edition, place)
     }
@@ -206,10 +199,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
                     visit.shard.totals.counts.late += 1;
                     return false;
                 }
-                None => match own.take().and_then(|own| visit.enter(own, hash)) {
+                None => match visit.enter(&mut own, hash) {
                     Some(place) => place,
-                    // No room: what cannot be kept is at least told.
-                    None => return true,
+                    // No room: what cannot be kept is at least told, as a trip would be.
+                    None => return !self.is_shadowed(visit.now),
                 },
             };
             let Some((born, changed)) = visit.shard.table.get(place).map(|entry| (entry.born, entry.changed)) else {
@@ -245,9 +238,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     }
 
     /// How a call is judged that was dropped at this age.
-    pub(super) fn abandoned(&self, key: &K, since: Since) -> Verdict {
+    pub(super) fn abandoned(&self, since: Since) -> Verdict {
         let age = since.get().map_or(0, |since| self.now().since(since));
-        let limit = self.lock(self.hash(key)).rules.abandon_after;
+        // All shards have the same, and no code of the key's is run.
+        let limit = self.lock_shard(0).rules.abandon_after;
         if age >= limit { Verdict::Failure(None) } else { Verdict::Ignore }
     }
 

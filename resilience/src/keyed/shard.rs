@@ -127,12 +127,14 @@ impl<K> Visit<'_, K> {
         self.shard.table.len() < self.shard.room
     }
 
-    /// Begins to keep a key; `None` if there is no room and all that are kept are not closed.
-    pub(super) fn enter(&mut self, key: K, hash: u64) -> Option<u32> {
+    /// Begins to keep a key; `None` if there is no room and all that are kept are not closed. The key is left where it is
+    /// then, so that it is dropped after the lock is released.
+    pub(super) fn enter(&mut self, key: &mut Option<K>, hash: u64) -> Option<u32> {
         if !self.has_room() && !self.evict() {
             self.shard.totals.overflowed += 1;
             return None;
         }
+        let key = key.take()?;
         let departed = self.shard.departed.iter().position(|(of, _)| *of == hash);
         let changed = departed.and_then(|at| self.shard.departed.remove(at)).map_or(0, |(_, changed)| changed);
         let packed = Packed::new(Machine::new(&self.shard.rules));

@@ -1,4 +1,4 @@
-use super::half_open::{Due, HalfOpen};
+use super::half_open::{Due, HalfOpen, first};
 use super::input::{Command, Context};
 use super::log::FailureLog;
 use super::outcome::Cause;
@@ -39,6 +39,14 @@ pub(super) struct Rest {
     pub(super) quota: Option<QuotaGuard>,
     pub(super) counts: Counts,
     pub(super) forgotten: u64,
+}
+
+impl Rest {
+    /// Whether time can bring anything about: it does nothing to a machine that is closed for good.
+    #[inline]
+    pub(super) fn minds_the_time(&self) -> bool {
+        !matches!(self.state, State::Closed) || self.overlay_until.is_some() || self.stall.is_some()
+    }
 }
 
 /// The breaker's state: see the [module](self::super).
@@ -95,7 +103,14 @@ impl Machine {
         self.rest.as_ref().and_then(|rest| rest.stall.as_ref()).map_or(0, StallWatch::next)
     }
 
+    /// Whether it has never been anything but closed, and watches no calls: there is nothing to it but its failures.
+    #[inline]
+    pub(crate) const fn is_unscathed(&self) -> bool {
+        self.rest.is_none()
+    }
+
     /// Whether a success could clear something.
+    #[inline]
     pub(crate) fn has_failures(&self, rules: &Rules) -> bool {
         self.log.len() > 0 && !rules.keep || self.seq != self.cleared && rules.policy().in_a_row.is_some()
     }
@@ -136,17 +151,17 @@ impl Machine {
     /// expired, each as of its own instant and in order.
     #[inline]
     pub fn settle(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) {
-        // Time does nothing to a machine that has never been anything but closed.
-        if self.rest.is_some() {
+        if self.rest.as_deref().is_some_and(Rest::minds_the_time) {
             self.settle_rest(cx, fx);
         }
     }
 
     /// Whether [`settle`](Self::settle) would change it.
     pub(crate) fn is_due(&self, cx: &Context<'_>) -> bool {
-        self.rest.is_some() && self.next_step(cx).is_some()
+        self.rest.as_deref().is_some_and(Rest::minds_the_time) && self.next_step(cx).is_some()
     }
 
+    #[inline(never)]
     fn settle_rest(&mut self, cx: &Context<'_>, fx: &mut Vec<Event>) {
         while let Some((at, step)) = self.next_step(cx) {
             match step {
@@ -207,7 +222,7 @@ impl Machine {
             State::HalfOpen(half_open) => half_open.due(cx.rules, cx.now).map(|(at, due)| (at, Step::Probes(due))),
         };
         let step = step.map(|(at, step)| (at.max(rest.ruled_since), step));
-        [lift, step].into_iter().flatten().min_by_key(|(at, _)| *at)
+        first(lift, step)
     }
 
     fn half_open(&mut self, cx: &Context<'_>, at: Instant, fx: &mut Vec<Event>) {

@@ -3,6 +3,7 @@ use crate::clock::Instant;
 
 /// Something that happened to a breaker, told after it happened and in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// When, on the breaker's clock. A deadline that ran out is told as of the deadline.
     pub at: Instant,

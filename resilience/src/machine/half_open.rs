@@ -139,7 +139,7 @@ impl HalfOpen {
             (self.completed.max(least), Due::StageComplete)
         });
         // At the same instant the failure counts: the cautious reading.
-        [overdue, complete].into_iter().flatten().filter(|(at, _)| *at <= now).min_by_key(|(at, _)| *at)
+        first(overdue, complete).filter(|(at, _)| *at <= now)
     }
 
     /// Gives up the oldest probe, whose deadline has passed. Whether that is a failure of the upstream: not if a probe
@@ -162,6 +162,15 @@ impl HalfOpen {
             self.completed = at;
             next
         })
+    }
+}
+
+/// What comes first of two things that may come; the former, if they come together.
+#[inline]
+pub(super) fn first<T>(a: Option<(Instant, T)>, b: Option<(Instant, T)>) -> Option<(Instant, T)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if a.0 <= b.0 { a } else { b }),
+        (a, b) => a.or(b),
     }
 }
 

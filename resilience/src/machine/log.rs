@@ -36,20 +36,34 @@ impl FailureLog {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, now: Instant) {
+        match self {
+            Self::Inline { len, capacity, at } => {
+                if *len == *capacity {
+                    let [_, second, third] = *at;
+                    *at = [second, third, third];
+                } else {
+                    *len += 1;
+                }
+                // Where it has just been made room, or the first that is not in use.
+                if let Some(last) = at.get_mut(usize::from(*len).wrapping_sub(1)) {
+                    *last = now;
+                }
+            }
+            Self::Block { .. } => self.push_to_block(now),
+        }
+    }
+
+    #[inline(never)]
+    fn push_to_block(&mut self, now: Instant) {
         let capacity = self.capacity();
         if self.len() == capacity {
             self.drop_oldest(1);
         }
-        match self {
-            Self::Inline { len, at, .. } => {
-                at[usize::from(*len)] = now;
-                *len += 1;
-            }
-            Self::Block { head, len, at } => {
-                at[slot(*head, *len, capacity)] = now;
-                *len += 1;
-            }
+        if let Self::Block { head, len, at } = self {
+            at[slot(*head, *len, capacity)] = now;
+            *len += 1;
         }
     }
 

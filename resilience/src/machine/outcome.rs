@@ -9,6 +9,12 @@ impl Machine {
     /// Takes an admitted call's ticket back with its outcome.
     pub fn record(&mut self, cx: &Context<'_>, ticket: Ticket, report: Report, fx: &mut Vec<Event>) {
         self.settle(cx, fx);
+        self.record_settled(cx, ticket, &report, fx);
+    }
+
+    /// As [`record`](Self::record), where time has brought about all that it can.
+    #[inline]
+    pub(crate) fn record_settled(&mut self, cx: &Context<'_>, ticket: Ticket, report: &Report, fx: &mut Vec<Event>) {
         self.answered(ticket);
         match ticket {
             Ticket::Untracked => {}
@@ -41,13 +47,14 @@ impl Machine {
         }
     }
 
-    fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: Report, fx: &mut Vec<Event>) {
+    #[inline]
+    fn record_call(&mut self, cx: &Context<'_>, seen: u32, report: &Report, fx: &mut Vec<Event>) {
         match report.verdict {
             Verdict::Success => self.clear_up_to(cx, seen),
             // "Come back at once" is no hint.
-            Verdict::Failure(hint) => return self.fail(cx, hint.filter(|hint| !hint.wait().is_zero()), &report, fx),
+            Verdict::Failure(hint) => return self.fail(cx, hint.filter(|hint| !hint.wait().is_zero()), report, fx),
             Verdict::Limited(wait) if cx.rules.obeys_hints() && !wait.is_zero() => {
-                return self.fail(cx, Some(Hint::limiting(wait)), &report, fx);
+                return self.fail(cx, Some(Hint::limiting(wait)), report, fx);
             }
             Verdict::Reachable | Verdict::Limited(_) => {}
             Verdict::Ignore | Verdict::Relayed(_) => return,
@@ -57,7 +64,8 @@ impl Machine {
         }
     }
 
-    fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: Report, fx: &mut Vec<Event>) {
+    #[inline(never)]
+    fn record_probe(&mut self, cx: &Context<'_>, number: u32, report: &Report, fx: &mut Vec<Event>) {
         let Some(rest) = self.rest.as_deref_mut() else { return };
         let State::HalfOpen(half_open) = &mut rest.state else { return };
         let Some(returned) = half_open.take_back(number) else { return self.count_late(self.epoch) };
@@ -86,6 +94,7 @@ impl Machine {
     }
 
     /// A success clears the failures that were recorded before its own call was admitted, and only those.
+    #[inline(never)]
     fn clear_up_to(&mut self, cx: &Context<'_>, seen: u32) {
         let newer = self.seq.wrapping_sub(seen);
         if newer < self.seq.wrapping_sub(self.cleared) {
@@ -97,6 +106,7 @@ impl Machine {
         }
     }
 
+    #[inline(never)]
     fn fail(&mut self, cx: &Context<'_>, hint: Option<Hint>, report: &Report, fx: &mut Vec<Event>) {
         let (rules, now) = (cx.rules, cx.now);
         if let Some(rest) = self.rest.as_deref_mut() {

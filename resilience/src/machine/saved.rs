@@ -1,6 +1,7 @@
 use super::core::{State, expiry};
 use super::{Context, Counts, Machine, Overlay, QuotaLeft, Trip};
 use crate::clock::Instant;
+use crate::policy::MAX_FAILURES;
 
 /// What outlives a machine: see [`Machine::restored`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +41,9 @@ impl Machine {
                 self.log.push(at.min(cx.now));
             }
             if let Some(run) = in_a_row {
-                // Longer than the log where the window is short, shorter where it keeps what a success answered.
-                self.cleared = self.seq.wrapping_sub(run);
+                // Longer than the log where the window is short, shorter where it keeps what a success answered. No rule asks for
+                // a longer one than this, and a count at its end would begin anew with the next failure.
+                self.cleared = self.seq.wrapping_sub(run.min(MAX_FAILURES));
             }
         }
         if let Some((left, as_of)) = quota {

@@ -63,6 +63,7 @@ impl Overlay {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
+#[non_exhaustive]
 pub struct Counts {
     /// Successes, if the breaker counts them: see [`Builder::count_successes`](crate::Builder::count_successes). A
     /// machine does not, and hands on what it was given.
@@ -85,6 +86,7 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default))]
+#[non_exhaustive]
 pub struct ProbeResults {
     /// The upstream answered well, or at least answered.
     pub succeeded: u64,

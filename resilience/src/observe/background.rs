@@ -1,7 +1,7 @@
 use super::Observer;
+use crate::breaker::foreign::contained;
 use crate::machine::Event;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
@@ -47,7 +47,7 @@ impl Background {
         thread::Builder::new().name(String::from("resilience-observer")).spawn(move || {
             for (name, event) in events {
                 // One that panics is told of the next event all the same.
-                let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&name, &event)));
+                contained(|| observer.on_event(&name, &event));
             }
         })?;
         Ok(Self { sender, wants_refusals })

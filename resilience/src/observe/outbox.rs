@@ -1,10 +1,10 @@
 use super::Observer;
 use super::transitions::Mailbox;
+use crate::breaker::foreign::contained;
 use crate::breaker::sync::{Mutex, MutexGuard, lock};
 use crate::machine::Event;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 /// Events that wait while an observer is stuck; older ones make room.
@@ -61,11 +61,11 @@ impl Outbox {
             drop(waiting);
             for mailbox in subscribers {
                 // It wakes the reader, and a waker is somebody else's code, too.
-                let _ = catch_unwind(AssertUnwindSafe(|| mailbox.put(event)));
+                contained(|| mailbox.put(event));
             }
             for observer in &self.observers {
                 // An observer that panics must not take the call down that happened to bring the event about.
-                let _ = catch_unwind(AssertUnwindSafe(|| observer.on_event(&self.name, &event)));
+                contained(|| observer.on_event(&self.name, &event));
             }
             waiting = self.lock();
         }
@@ -80,7 +80,7 @@ impl Outbox {
 impl Drop for Outbox {
     fn drop(&mut self) {
         for mailbox in self.lock().subscribers.iter().filter_map(Weak::upgrade) {
-            let _ = catch_unwind(AssertUnwindSafe(|| mailbox.close()));
+            contained(|| mailbox.close());
         }
     }
 }

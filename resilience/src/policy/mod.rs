@@ -10,6 +10,7 @@ mod human;
 mod quota;
 mod rules;
 
+pub(crate) use check::MAX_FAILURES;
 pub use error::PolicyError;
 pub(crate) use quota::Pace;
 pub use quota::Quota;
@@ -26,6 +27,9 @@ use std::time::Duration;
 ///
 /// The default is the rule this crate exists for: 3 failures within 30 s trip it, it stays open for 1 s and half as long
 /// again each time up to 60 s, and 1, 2 and 4 probes in a row bring it back.
+///
+/// Written as a literal it should end with `..Policy::default()`: a later version may have further fields, and their defaults
+/// change nothing.
 ///
 /// ```
 /// use std::time::Duration;

@@ -8,6 +8,13 @@
 //! | [`IntoInner`] | unchanged | unchanged | an error type that can be made from [`Rejected`], such as a boxed one |
 //! | [`Boxed`] | unchanged | `Box<dyn Error + Send + Sync>` | stacks that box their errors |
 //! | a closure | unchanged | unchanged | anything else: `\|rejected: Rejected\| Ok(my_response(rejected))` |
+//!
+//! # The end of a body
+//!
+//! The verdict of some answers waits for the end of their body
+//! ([`GrpcStatus`](crate::classify::GrpcStatus), [`judged_at_end`](crate::classify::HttpStatus::judged_at_end)). Only the
+//! first two forms wrap the body, so only they can wait for it: under the others, which leave the response as it is, the head
+//! decides, and a gRPC call that fails in its trailers passes for a success.
 #![cfg_attr(not(feature = "http"), allow(rustdoc::broken_intra_doc_links))] // what it links to is not there
 
 mod error;

@@ -181,8 +181,7 @@ impl Settings {
         Duration::from_nanos(exponential(self.delay, self.factor, answers.saturating_sub(1), self.max_wait))
     }
 
-    /// As long as asked for, but no longer than is allowed; jitter goes on top.
-    /// The wait for a moment that is so far away; `None` if that is too far.
+    /// The wait for a moment that is so far away, jitter on top; `None` if that is further than is allowed.
     pub(super) fn wait(&self, asked: Duration) -> Option<Duration> {
         let asked = Some(nanos(asked)).filter(|asked| *asked <= self.max_wait)?;
         let draw = mix(self.draws.fetch_add(1, Ordering::Relaxed));

@@ -17,6 +17,8 @@
 //! - **A server that asks not to be tried again** (a negative `grpc-retry-pushback-ms`, gRPC proposal A6) is not.
 //! - **The time limit** counts from the original request. A wait that would end beyond it is not begun; the answer, or the
 //!   refusal, is handed on at once. An attempt that is out is not cut: put a timeout inside the breaker for that.
+//! - **The head decides.** A call that fails in its trailers, or whose body is cut, has been handed on by then. The breaker
+//!   below may count it; it is not repeated.
 //! - **The budget** bounds what retries add to the load, which attempts alone do not: an upstream that fails everybody
 //!   would get three times the traffic. Each original request pays in a share of a retry; when there is nothing left,
 //!   answers are handed on as they are. It is shared by the clones of a policy, so use one policy for one upstream.

@@ -1,5 +1,6 @@
 mod alike;
 mod control;
+mod hostile;
 mod late;
 mod parent;
 mod room;
