@@ -47,11 +47,11 @@ async fn flood(address: &str, patience: Duration) {
         let Ok(mut stream) = TcpStream::connect(address).await else { return };
         let beginning = BEGINNINGS[number % BEGINNINGS.len()];
         stream.write_all(beginning.as_bytes()).await.ok();
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             // More of it than anybody wants to keep.
             stream.write_all(&[b'['; 100_000]).await.ok();
         }
-        if number % 7 == 0 {
+        if number.is_multiple_of(7) {
             return; // Gone at once.
         }
         let mut answer = Vec::new();
