@@ -177,6 +177,14 @@ async fn a_click_on_outage_trips_the_breaker_and_it_is_seen_to_recover() {
     browser.until_state("closed").await;
     browser.until("answers again", "document.querySelector('#log li')").await;
     browser.picture("recovered").await;
+    // Whoever opens the page now sees what was before.
+    browser.close().await;
+    let Some(browser) = Browser::start(1280, 1500).await else { return };
+    open(&browser, &gateway).await;
+    for kind in ["good", "failed", "refused"] {
+        browser.until(kind, &format!("document.querySelector('#plot .bar.{kind}')")).await;
+    }
+    browser.picture("later").await;
     assert_eq!(gateway.breaker().state(), resilience::State::Closed);
     browser.close().await;
     gateway.shutdown().await;

@@ -47,10 +47,16 @@ async fn flood(address: &str, patience: Duration) {
         let Ok(mut stream) = TcpStream::connect(address).await else { return };
         let beginning = BEGINNINGS[number % BEGINNINGS.len()];
         stream.write_all(beginning.as_bytes()).await.ok();
+        if number.is_multiple_of(5) {
+            // More of it than anybody wants to keep.
+            stream.write_all(&[b'['; 100_000]).await.ok();
+        }
         if number.is_multiple_of(7) {
             return; // Gone at once.
         }
-        timeout(patience, stream.read_to_end(&mut Vec::new())).await.ok();
+        let mut answer = Vec::new();
+        timeout(patience, stream.read_to_end(&mut answer)).await.ok();
+        assert!(!answer.starts_with(b"HTTP/1.1 500"), "{beginning:?}");
     };
     futures::future::join_all((0..AT_ONCE).map(one)).await;
 }

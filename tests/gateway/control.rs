@@ -102,6 +102,7 @@ async fn a_stream_tells_of_changes_and_ends_with_the_gateway() {
             told.push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
     };
+    until(&mut stream, &mut told, "event: history\ndata: [").await;
     until(&mut stream, &mut told, "event: status\ndata: {\"name\":\"addEvent\",\"state\":\"closed\"").await;
     assert!(told.contains("content-type: text/event-stream"), "{told}");
     assert_eq!(rig.client.get("/status/stream").await.status, 503, "there is a bound");

@@ -129,7 +129,11 @@ fn paths(asks: bool, reads: &mut SchemaGenerator, writes: &mut SchemaGenerator) 
     let status = writes.subschema_for::<Report>();
     add("/status", "get", get("Where the breaker stands", read, &[], (200, JSON, status.clone()), &[400]));
     let stream = text("text/event-stream");
-    add("/status/stream", "get", get("The same as it changes, one document an event", read, &[], stream, &[503]));
+    add(
+        "/status/stream",
+        "get",
+        get("The last minutes, then the same as it changes, one document an event", read, &[], stream, &[503]),
+    );
     for (path, summary, request, problems) in [
         (
             "/status/force-open",

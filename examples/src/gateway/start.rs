@@ -10,7 +10,7 @@ use super::metrics::Metrics;
 use super::observed::Observed;
 use super::policy::PolicyProblem;
 use super::routes::routes;
-use super::status::{Journal, Status, Streams};
+use super::status::{self, Journal, Status, Streams};
 use super::upstream::{Base, ClientSettings, HttpClient, Upstream};
 use crate::event_api;
 use crate::http::router::RouterError;
@@ -164,11 +164,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         status: Status::new(breaker.clone(), calls, journal, streams, faults),
         metrics: Arc::clone(&metrics),
         fan_out: size(config.bounds.fan_out),
-        ending: is_ending,
+        ending: is_ending.clone(),
     });
-    let router = routes(app)?;
+    let router = routes(app.clone())?;
     let routes = router.routes();
     let service = Observed::new(router, metrics);
+    tokio::spawn(status::remember(app, is_ending));
     Ok(Running { server: server.start(service), breaker, upstream: own, ending, routes })
 }
 

@@ -49,6 +49,7 @@ function show(status) {
   }
   last = status;
   received = now;
+  if (!before) plot();
   for (const key of KINDS) $(key).textContent = String(total[key]);
   $("requests").textContent = String(total.upstream);
   $("upstream-legend").hidden = status.upstream.requests === null;
@@ -88,6 +89,15 @@ function record(news, from, to) {
     const entry = series.at(-1 - back);
     for (const key of Object.keys(news)) entry[key] += share * news[key];
   }
+}
+
+// What the gateway knows of the time before this page was here, or while it was not connected.
+function recall(seconds) {
+  tick();
+  series.splice(0, series.length, ...series.slice(0, -1 - seconds.length), ...seconds, series.at(-1));
+  series.splice(0, series.length - SPAN - 2);
+  last = null;
+  plot();
 }
 
 // One bar for each level, as high as its cool-down is long, on a scale that shows the short ones, too.
@@ -383,7 +393,9 @@ async function watch(signal) {
     const frames = (text + value).split("\n\n");
     text = frames.pop();
     for (const frame of frames) {
-      if (frame.startsWith("event: status\ndata: ")) show(JSON.parse(frame.slice("event: status\ndata: ".length)));
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/.exec(frame) || [];
+      if (name === "history") recall(JSON.parse(data));
+      if (name === "status") show(JSON.parse(data));
     }
   }
 }

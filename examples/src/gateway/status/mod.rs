@@ -3,7 +3,7 @@
 //! | route | |
 //! |---|---|
 //! | `GET /status` | the [report](report::Report) as JSON |
-//! | `GET /status/stream` | the same as server-sent events: at once, on every change, and each second |
+//! | `GET /status/stream` | the same as server-sent events: at once, on every change, and each second; before that, the last minutes |
 //! | `POST /status/force-open` | `{}`, or `{"for": "30s"}`: refuse everything |
 //! | `POST /status/force-closed` | `{}`, or `{"for": "30s"}`: let everything through |
 //! | `POST /status/auto` | `{}`: let the breaker decide again |
@@ -12,6 +12,7 @@
 //!
 //! All but the first two change something. They are for an operator and for the gateway's own page: see [`origin`].
 
+mod history;
 mod journal;
 mod origin;
 mod report;
@@ -26,6 +27,7 @@ use super::metrics::Calls;
 use crate::event_api::faults::{FaultPlan, Faults};
 use crate::http::{Answer, Call, Problem, json};
 use bytes::Bytes;
+use history::{History, Totals};
 use http::StatusCode;
 use report::{Plan, UpstreamReport};
 use resilience::Breaker;
@@ -34,6 +36,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// Fault plans that the page offers.
 const PLANS: &[Plan] = &[
@@ -62,6 +66,7 @@ pub(crate) struct Status {
     /// The fault plan of the built-in upstream.
     pub(crate) faults: Option<Arc<FaultPlan>>,
     pub(crate) started_at_ms: u64,
+    history: History,
 }
 
 impl Status {
@@ -72,7 +77,23 @@ impl Status {
         streams: Streams,
         faults: Option<Arc<FaultPlan>>,
     ) -> Self {
-        Self { breaker, calls, journal, streams, faults, started_at_ms: journal::millis_since_1970() }
+        Self {
+            breaker,
+            calls,
+            journal,
+            streams,
+            faults,
+            started_at_ms: journal::millis_since_1970(),
+            history: History::default(),
+        }
+    }
+
+    /// A second is over.
+    fn remember(&self) {
+        let (admitted, failed) = (self.calls.admitted.get(), self.calls.failed.get());
+        let refused = self.calls.refused.get();
+        let upstream = self.faults.as_ref().map_or(0, |faults| faults.received().values().sum());
+        self.history.second(self.breaker.state().name(), Totals { admitted, failed, refused, upstream });
     }
 
     fn report(&self) -> Report {
@@ -91,6 +112,21 @@ impl Status {
     }
 }
 
+/// Keeps the last minutes, second by second, until the gateway ends.
+pub(crate) async fn remember(app: App, mut ending: watch::Receiver<bool>) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // The first tick is at once, and nothing has happened by then.
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            // The sender being gone is the end, too.
+            _ = ending.wait_for(|ending| *ending) => return,
+            _ = ticks.tick() => app.status.remember(),
+        }
+    }
+}
+
 /// `GET /status`
 pub(crate) async fn now(app: App, call: Call) -> Answer {
     call.query(&[])?;
@@ -102,7 +138,8 @@ pub(crate) async fn stream(app: App, _: Call) -> Answer {
     let watched = app.clone();
     // Plain data always serialises; should that change, an empty document shows it.
     let status = move || serde_json::to_vec(&watched.status.report()).map(Bytes::from).unwrap_or_default();
-    app.status.streams.open(status, app.status.journal.bell())
+    let before = serde_json::to_vec(&app.status.history.seconds()).unwrap_or_default();
+    app.status.streams.open(before, status, app.status.journal.bell())
 }
 
 /// The body of what takes a time or none.

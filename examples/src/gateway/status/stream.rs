@@ -1,4 +1,4 @@
-//! Server-sent events: the status at once, then whenever it changes and each second.
+//! Server-sent events: the last minutes, then the status at once, whenever it changes and each second.
 
 use crate::http::{Answer, Body, Problem};
 use bytes::Bytes;
@@ -28,6 +28,7 @@ pub(crate) struct Streams {
 }
 
 struct Stream<F> {
+    before: Option<Vec<u8>>,
     status: F,
     last: Bytes,
     changed: watch::Receiver<u64>,
@@ -43,12 +44,13 @@ impl Streams {
         Self { slots: Arc::new(Semaphore::new(limit)), ended }
     }
 
-    /// A new stream of what `status` says, one document at a time; `changed` tells when it is worth asking.
+    /// A new stream: the document of what was `before`, then those of what `status` says, one at a time; `changed` tells
+    /// when it is worth asking.
     ///
     /// # Errors
     ///
     /// 503 when as many streams are open as may be.
-    pub(crate) fn open<F>(&self, status: F, changed: watch::Receiver<u64>) -> Answer
+    pub(crate) fn open<F>(&self, before: Vec<u8>, status: F, changed: watch::Receiver<u64>) -> Answer
     where
         F: Fn() -> Bytes + Send + 'static,
     {
@@ -57,7 +59,15 @@ impl Streams {
         };
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stream = Stream { status, last: Bytes::new(), changed, ended: self.ended.clone(), ticks, _slot: slot };
+        let stream = Stream {
+            before: Some(before),
+            status,
+            last: Bytes::new(),
+            changed,
+            ended: self.ended.clone(),
+            ticks,
+            _slot: slot,
+        };
         // Pulled by the connection, a frame at a time: a reader that is slow makes nothing pile up here.
         let frames = stream::unfold(stream, |mut stream| async {
             let bytes = stream.next().await?;
@@ -75,6 +85,9 @@ impl<F: Fn() -> Bytes> Stream<F> {
         if *self.ended.borrow() {
             return None;
         }
+        if let Some(before) = self.before.take() {
+            return Some(event("history", &before));
+        }
         tokio::select! {
             _ = self.ended.changed() => return None,
             // The sender lives as long as the gateway; without it there is nothing more to tell.
@@ -87,8 +100,13 @@ impl<F: Fn() -> Bytes> Stream<F> {
             return Some(PING);
         }
         self.last = status;
-        Some(Bytes::from([b"event: status\ndata: ", self.last.as_ref(), b"\n\n"].concat()))
+        Some(event("status", &self.last))
     }
+}
+
+/// A document as one event. JSON has no line break that would end it early.
+fn event(name: &str, document: &[u8]) -> Bytes {
+    Bytes::from([b"event: ", name.as_bytes(), b"\ndata: ", document, b"\n\n"].concat())
 }
 
 #[cfg(test)]
@@ -114,7 +132,7 @@ mod tests {
         fn open(&self) -> Answer {
             let value = Arc::clone(&self.value);
             let status = move || Bytes::from(value.load(Ordering::Relaxed).to_string());
-            self.streams.open(status, self.change.subscribe())
+            self.streams.open(b"[]".to_vec(), status, self.change.subscribe())
         }
     }
 
@@ -124,10 +142,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_status_comes_at_once_then_on_change_and_each_second() {
+    async fn what_was_comes_first_then_the_status_at_once_on_change_and_each_second() {
         let rig = rig();
         let mut body = rig.open().unwrap().into_body();
         let start = Instant::now();
+        assert_eq!(frame(&mut body).await.unwrap(), "event: history\ndata: []\n\n");
         assert_eq!(frame(&mut body).await.unwrap(), "event: status\ndata: 0\n\n");
         assert_eq!(start.elapsed(), Duration::ZERO);
 
