@@ -58,7 +58,7 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_one_key_makes_one_ev
     }
 
     let kept = all_events(&api.client).await;
-    let acknowledged = written.events.lock().unwrap();
+    let acknowledged = std::mem::take(&mut *written.events.lock().unwrap());
     let mut by_key: HashMap<&str, &Value> = HashMap::new();
     for event in &kept {
         let twice = by_key.insert(event["name"].as_str().unwrap(), event);
@@ -66,7 +66,7 @@ async fn fifty_kills_lose_nothing_that_was_acknowledged_and_one_key_makes_one_ev
     }
     // Writers end with an answer, so there is nothing that nobody was told of.
     assert_eq!(by_key.len(), acknowledged.len());
-    for (key, event) in acknowledged.iter() {
+    for (key, event) in &acknowledged {
         assert_eq!(by_key.get(&**key), Some(&event));
     }
     // The list of the user changes together with the events.
