@@ -10,7 +10,8 @@
 //! - [`testing`]: testing your own service without waiting;
 //! - [`limitations`]: what to know before you rely on it;
 //! - [`comparison`]: beside other breakers, and when not to use one;
-//! - [`performance`]: how the healthy path works, and what it costs.
+//! - [`performance`]: how the healthy path works, and what it costs;
+//! - [`tested`]: how all this is tested, and what is not.
 
 pub mod choosing;
 pub mod comparison;
@@ -22,4 +23,5 @@ pub mod observing;
 pub mod order;
 pub mod performance;
 pub mod quick_start;
+pub mod tested;
 pub mod testing;
