@@ -2,6 +2,7 @@ use super::Key;
 use super::pass::Admitted;
 use super::registry::Registry;
 use crate::Verdict;
+use crate::breaker::foreign::attempted;
 #[cfg(feature = "http")]
 use crate::breaker::{BodyHold, HoldBody};
 use crate::breaker::{Hold, Since, Slot};
@@ -9,7 +10,6 @@ use crate::clock::{self, Instant};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -62,13 +62,13 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedCall<K, S> {
     fn record_unsettled(&self, admitted: Admitted, verdict: Verdict, settled: bool) {
         // The code of the key may panic: the parent hears of the call all the same, and where the call itself has panicked
         // that one goes on alone, for two would end the process.
-        let recorded = catch_unwind(AssertUnwindSafe(|| match (&self.key, settled) {
+        let recorded = attempted(|| match (&self.key, settled) {
             (Some(key), false) => self.registry().is_some_and(|registry| registry.record(key, admitted, verdict)),
             _ => false,
-        }));
+        });
         admitted.parent.record(verdict, recorded.as_ref().is_ok_and(|tripped| *tripped), self.since);
-        if let (Err(panic), false) = (recorded, thread::panicking()) {
-            resume_unwind(panic);
+        if let Err(panic) = recorded {
+            panic.pass_on();
         }
     }
 

@@ -34,25 +34,25 @@ fn rig() -> &'static Rig {
     })
 }
 
-fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+/// Sends it, and reads what comes while this much time does not pass in silence.
+fn exchange(address: SocketAddr, bytes: &[u8], patience: Duration) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    stream.set_read_timeout(Some(patience)).unwrap();
     // It may have said no, and gone, before it was sent all.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(Shutdown::Write);
     let mut answer = Vec::new();
-    let _ = stream.take(100_000).read_to_end(&mut answer);
+    let _ = (&stream).take(100_000).read_to_end(&mut answer);
+    let _ = stream.shutdown(Shutdown::Both);
     answer
 }
 
 fuzz_target!(|data: &[u8]| {
     let rig = rig();
-    let answer = exchange(rig.address, data);
+    let answer = exchange(rig.address, data, Duration::from_millis(15));
     let answer = String::from_utf8_lossy(&answer);
     assert!(!answer.contains("HTTP/1.1 500"), "{answer}");
-    if !answer.is_empty() {
-        assert!(answer.starts_with("HTTP/1.") , "{answer}");
-    }
-    let health = exchange(rig.address, b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1."), "{answer}");
+    let next = b"GET /health HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    let health = exchange(rig.address, next, Duration::from_secs(10));
     assert!(health.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&health));
 });
