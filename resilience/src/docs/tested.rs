@@ -11,7 +11,7 @@
 //! | wrong models | the comparison finds a rule that is broken: models that are wrong on purpose have to be found out | each of them is | yes |
 //! | exploration of all states of small machines, with up to three calls in flight | safety: never more probes than there are slots, no admission before the deadline, no effect of a late outcome, epochs that only grow. Liveness: from each state, if the upstream is well, it closes | 8 policies, 12,055 states, 107,480 steps, each compared with the model | yes |
 //! | a test for each trap that another breaker has fallen into | their bugs are not ours; the table is at the head of each file | 94 tests | yes |
-//! | `cargo mutants` | a change of the code is noticed by a test | see below | no |
+//! | `cargo mutants` | a change of the code is noticed by a test | 413 changes of the machine: 342 noticed (9 of them by a test that did not end), 33 do not compile, 38 were missed. Nine of these have had a test since; the rest are bounds at which two cases do the same, sizes of what is reserved, the mixing of jitter, and corners of the quota | no |
 //!
 //! # Threads
 //!
@@ -26,9 +26,9 @@
 //!
 //! | method | what it shows | size of the last run | runs with every change |
 //! |---|---|---|---|
-//! | a simulated network in virtual time (turmoil) | a gateway notices a partition, a crash, silence, a slow answer and one that breaks off, and comes back from it, in a time that is asserted; of any sequence of them it recovers | 14 runs, of 10 to 45 seconds each | yes |
+//! | a simulated network in virtual time (turmoil) | a gateway made of the layer and hyper notices a partition, a crash, silence, a slow answer and one that breaks off, and comes back from it, in a time that is asserted; of any sequence of them it recovers | 14 runs, of 10 to 45 seconds each | yes |
 //! | frameworks over real sockets | axum, hyper, tonic, reqwest, tower's balancer, buffer, limits, retries and timeouts take the layer, and it does there what it does alone | 37 tests | yes |
-//! | fuzzing (libFuzzer) of what comes from outside: hints, snapshots, configuration, requests | nothing panics; what is read keeps its promises; any snapshot recovers | see below | no |
+//! | fuzzing (libFuzzer) of what comes from outside: hints, snapshots, configuration, requests | nothing panics; what is read keeps its promises; any snapshot recovers | two minutes each: 2.2, 4.1 and 0.6 million inputs, and 47,000 requests; nothing found | no |
 //! | the example services, killed fifty times while they write | nothing that was acknowledged is lost, and one `Idempotency-Key` makes one event | 50 kills | yes |
 //! | the example services under floods, garbage, slow and silent clients | no answer of 500, and descriptors and memory come back | 1200 connections | yes |
 //! | a browser that clicks | the status page shows what happens | 3 stories | yes |

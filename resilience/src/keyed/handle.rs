@@ -3,7 +3,7 @@ use super::builder::{KeyedBuilder, checked};
 use super::permit::{KeyedCall, KeyedPermit};
 use super::registry::Registry;
 use super::snapshot::{KeySnapshot, KeyedStats, NoRoom};
-use crate::breaker::sync::Ordering;
+use crate::breaker::sync::{Ordering, lock};
 use crate::machine::{Command, EventKind, Machine, Overlay};
 use crate::policy::{Policy, PolicyError, Rules};
 use crate::{Breaker, Rejected, Snapshot, State, Verdict};
@@ -219,6 +219,8 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
     /// As for [`KeyedBuilder::build`]. The old policy stays in force then.
     pub fn set_policy(&self, policy: Policy) -> Result<(), PolicyError> {
         let rules = Arc::new(checked(policy.clone())?);
+        // Of two at once the later one holds everywhere.
+        let _changing = lock(&self.registry.changing);
         self.registry.front.set_policy(policy)?;
         for shard in self.registry.shards() {
             self.registry.visit(shard, |visit| {

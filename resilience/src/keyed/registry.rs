@@ -31,6 +31,8 @@ pub(super) struct Registry<K, S> {
     pub(super) shadow_until: AtomicU64,
     /// The first epoch of the breaker over all keys.
     first_epoch: u64,
+    /// Held while a new policy is put in force.
+    pub(super) changing: Mutex<()>,
     /// Mixed into editions, so that a refusal of a registry that is gone is not explained by another.
     seal: u8,
 }
@@ -56,6 +58,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
         Self {
             sieve: Sieve::new(),
             first_epoch: front.slot().first_epoch(),
+            changing: Mutex::new(()),
             shards: shards.collect(),
             shard_bits,
             front,

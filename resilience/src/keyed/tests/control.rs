@@ -166,8 +166,12 @@ fn refusals_are_told_to_whoever_wants_them() {
         }
     }
     let (tell, told) = mpsc::sync_channel(9);
-    let keyed =
-        Keyed::builder().each(each()).observer(Refusals(crate::breaker::sync::Mutex::new(tell))).build().unwrap();
+    let keyed = Keyed::builder()
+        .each(each())
+        .clock(Manual::new())
+        .observer(Refusals(crate::breaker::sync::Mutex::new(tell)))
+        .build()
+        .unwrap();
     trip(&keyed, 1);
     (0..3).for_each(|_| assert!(keyed.try_acquire(&1).is_err()));
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [(1, Reason::Open); 3]);
@@ -180,7 +184,13 @@ fn an_observer_of_single_breakers_is_told_of_keys_without_their_names() {
     let observer = move |name: &str, event: &Event| {
         crate::breaker::sync::lock(&tell).send(format!("{name}: {:?}", event.kind)).unwrap();
     };
-    let keyed = Keyed::<u64>::builder().each(each()).name("tenants").observer(WithoutKeys(observer)).build().unwrap();
+    let keyed = Keyed::<u64>::builder()
+        .each(each())
+        .clock(Manual::new())
+        .name("tenants")
+        .observer(WithoutKeys(observer))
+        .build()
+        .unwrap();
     trip(&keyed, 1);
     assert!(told.try_recv().unwrap().starts_with("tenants: "));
 }
@@ -199,7 +209,7 @@ fn a_key_whose_code_panics_takes_no_lock_with_it() {
     impl std::hash::Hash for Fussy {
         fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
     }
-    let keyed: Keyed<Fussy> = Keyed::builder().each(each()).build().unwrap();
+    let keyed: Keyed<Fussy> = Keyed::builder().each(each()).clock(Manual::new()).build().unwrap();
     let fail = |key: u64| {
         let permit = keyed.try_acquire(&Fussy(key)).unwrap();
         permit.failure();
