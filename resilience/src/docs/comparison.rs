@@ -20,6 +20,7 @@
 //! | tower | a layer; nothing is boxed | a layer; the future is boxed, the inner service cloned | a service, by a feature; the future is boxed | no | no | no | no |
 //! | without tower or a runtime | yes | no | no | yes | yes | yes | yes |
 //! | one layer, applied many times | one breaker | one for each service, or one where a handle is asked for | one for each service, or for each key in it | – | – | – | – |
+//! | a breaker for each key | yes; healthy keys hold no memory, and those in trouble have a hard limit | no | yes, each of which is kept for good | no | no | no | no |
 //! | the operator | forces open or closed, shadows, resets, changes the policy | forces open or closed, resets; a manual mode | switches it on or off when it is built | resets | – | forces open or closed | – |
 //! | sight | snapshots, observers, `tracing`, `metrics`, OpenTelemetry, Prometheus | listeners, `tracing`, `metrics`, health checks | OpenTelemetry, `tracing`, callbacks | a trait | `tracing` | hooks, a trait for metrics | the state |
 //! | from a file | yes | no | yes | no | no | no | no |
