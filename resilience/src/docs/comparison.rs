@@ -74,7 +74,7 @@
 //! | | files |
 //! |---|---|
 //! | tower-resilience-circuitbreaker 0.14.0 | `src/circuit.rs` (window, permits, transitions), `src/layer.rs` (`make_service`, presets), `src/lib.rs` (`Service`), `src/error.rs`, `src/handle.rs` |
-//! | seatbelt 0.11.0 | `src/breaker/mod.rs` ("Defaults"), `constants.rs`, `half_open_mode.rs`, `abandoned_policy.rs`, `engine/engine_core.rs` (`exit`), `engine/probing/`, `service.rs` (`BreakerFuture`), `config.rs` |
+//! | seatbelt 0.11.0 | `src/breaker/mod.rs` ("Defaults"), `constants.rs`, `half_open_mode.rs`, `abandoned_policy.rs`, `engine/engines.rs` (a breaker for each key), `engine/engine_core.rs` (`exit`), `engine/probing/`, `service.rs` (`BreakerFuture`), `config.rs` |
 //! | failsafe 1.3.0 | `src/failure_policy.rs`, `src/backoff.rs`, `src/state_machine.rs` (`is_call_permitted`, `on_success`), `src/error.rs` |
 //! | recloser 1.4.0 | `README.md`, `src/recloser.rs` (`call_permitted`, `on_success`, `open_wait_strategy`), `src/error.rs` |
 //! | circuitbreaker-rs 0.1.1 | `src/breaker.rs` (`pre_call`, `post_call`), `src/policy.rs`, `src/config.rs` |
