@@ -2,7 +2,7 @@
 mod tests;
 
 use super::setup::UNNAMED;
-use super::slot::Slot;
+use super::slot::{Cell, Slot};
 use crate::clock::{COARSE_SLACK, Instant};
 use crate::machine::{Reason, Rule, Trip};
 use std::fmt;
@@ -103,9 +103,14 @@ impl Rejected {
         (self.packed & KEYED != 0).then_some(place)
     }
 
-    /// Whose refusal it is.
-    pub(crate) const fn slot(&self) -> &'static Slot {
-        self.slot
+    /// Whether it is a refusal by the present owner of this slot.
+    pub(crate) fn is_by_owner_of(&self, slot: &'static Slot) -> bool {
+        std::ptr::eq(self.slot, slot) && slot.told().edition.packed() & OWNER_MASK == self.packed & OWNER_MASK
+    }
+
+    /// Reads of the breaker that refused, under its lock; `None` if its place is another's by now.
+    fn read_owner<R>(&self, read: impl FnOnce(&Cell) -> R) -> Option<R> {
+        self.slot.read(|cell, _| self.is_by_owner_of(self.slot).then(|| read(cell)))
     }
 
     /// How long to wait before coming back. Zero means that the next call may well be admitted.
@@ -155,7 +160,7 @@ impl Rejected {
         }
         match self.place() {
             Some((place, edition)) => {
-                let keys = self.slot.keys()?;
+                let keys = self.read_owner(|cell| cell.setup.keys.clone())??.upgrade()?;
                 keys.told(place, edition).map(|(told, now)| ask(told, now))
             }
             None => self.ask(ask),
@@ -165,10 +170,7 @@ impl Rejected {
     /// The name of the breaker that refused, also after it has tripped again; `resilience` when it is gone.
     #[must_use]
     pub fn breaker(&self) -> Arc<str> {
-        let name = self.slot.read(|cell, _| {
-            let same = self.slot.told().edition.packed() & OWNER_MASK == self.packed & OWNER_MASK;
-            same.then(|| Arc::clone(&cell.setup.name))
-        });
+        let name = self.read_owner(|cell| Arc::clone(&cell.setup.name));
         name.unwrap_or_else(|| Arc::from(UNNAMED))
     }
 

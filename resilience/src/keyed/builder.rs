@@ -7,7 +7,6 @@ use crate::observe::Observer;
 use crate::policy::{Policy, PolicyError, Rules};
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 /// So many keys are kept unless another number is set.
@@ -139,16 +138,10 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> KeyedBuilder<K, S> {
             let for_all = observers.clone().map(|observers| Arc::new(ForAll(observers)) as Arc<dyn Observer>);
             let keys: Weak<dyn Keys> = registry.clone();
             let front = Breaker::over(keys, rules.clone(), name, clock.clone(), for_all);
-            Registry::new(front, Parts { rules, room: most_keys, parent, hasher, clock, observers, seal: seal() })
+            Registry::new(front, Parts { rules, room: most_keys, parent, hasher, clock, observers })
         });
         Keyed { registry }
     }
-}
-
-/// Another one for each registry.
-fn seal() -> u8 {
-    static NEXT: AtomicU8 = AtomicU8::new(0);
-    NEXT.fetch_add(37, Ordering::Relaxed)
 }
 
 /// The rules of each key.

@@ -194,8 +194,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keyed<K, S> {
     /// ```
     #[must_use]
     pub fn key_of(&self, rejected: &Rejected) -> Option<K> {
-        let (place, edition) =
-            rejected.place().filter(|_| std::ptr::eq(rejected.slot(), self.registry.front.slot()))?;
+        let (place, edition) = rejected.place().filter(|_| rejected.is_by_owner_of(self.registry.front.slot()))?;
         self.registry.key_at(place, edition)
     }
 

@@ -33,8 +33,6 @@ pub(super) struct Registry<K, S> {
     first_epoch: u64,
     /// Held while a new policy is put in force.
     pub(super) changing: Mutex<()>,
-    /// Mixed into editions, so that a refusal of a registry that is gone is not explained by another.
-    seal: u8,
 }
 
 pub(super) struct Parts<K, S> {
@@ -44,12 +42,11 @@ pub(super) struct Parts<K, S> {
     pub(super) hasher: S,
     pub(super) clock: Option<Arc<dyn Clock>>,
     pub(super) observers: Option<Arc<Observers<K>>>,
-    pub(super) seal: u8,
 }
 
 impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
     pub(super) fn new(front: Breaker, parts: Parts<K, S>) -> Self {
-        let Parts { rules, room, parent, hasher, clock, observers, seal } = parts;
+        let Parts { rules, room, parent, hasher, clock, observers } = parts;
         // A shard of fewer than a thousand would be full by chance while others have room.
         let shard_bits = (room / 1024).max(1).ilog2().min(MOST_SHARD_BITS);
         let rules = Arc::new(rules);
@@ -67,7 +64,6 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
             clock,
             observers,
             shadow_until: AtomicU64::new(0),
-            seal,
         }
     }
 
@@ -110,7 +106,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
             return Ok(Pass::healthy(self.sieve.moment()));
         };
         let refused = match self.refuses_at_once(&shard, place) {
-            Some(refusal) => Err((refusal, self.edition(&shard, place))),
+            Some(refusal) => Err((refusal, shard.edition_of(place))),
             None => return self.admit_by_machine(shard, place, may_probe),
         };
         drop(shard);
@@ -151,7 +147,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
             self.queue(visit, place, events);
             // Under the lock: what this call sees of its key, it sees at this moment.
             let moment = self.sieve.moment();
-            let edition = self.edition(visit.shard, place);
+            let edition = visit.shard.edition_of(place);
             visit.review(place, false);
             match admitted {
                 Ok(ticket) => Ok(Pass::of(ticket, moment)),
@@ -314,15 +310,11 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Registry<K, S> {
         now.as_nanos() < self.shadow_until.load(Ordering::Acquire)
     }
 
-    fn edition(&self, shard: &Shard<K>, place: u32) -> u8 {
-        shard.table.get(place).map_or(0, |entry| entry.edition.wrapping_add(self.seal))
-    }
-
     /// The key at this place, if what is told of it is still this edition.
     pub(super) fn key_at(&self, place: u32, edition: u8) -> Option<K> {
         let shard = self.lock_shard(place);
         let at = place >> self.shard_bits;
-        let entry = shard.table.get(at).filter(|_| self.edition(&shard, at) == edition)?;
+        let entry = shard.table.get(at).filter(|_| shard.edition_of(at) == edition)?;
         Some(entry.key.clone())
     }
 }
@@ -336,7 +328,7 @@ impl<K: Key, S: BuildHasher + Send + Sync + 'static> Keys for Registry<K, S> {
     fn told(&self, place: u32, edition: u8) -> Option<(Told, Instant)> {
         let shard = self.lock_shard(place);
         let at = place >> self.shard_bits;
-        let entry = shard.table.get(at).filter(|_| self.edition(&shard, at) == edition)?;
+        let entry = shard.table.get(at).filter(|_| shard.edition_of(at) == edition)?;
         let rules = &shard.rules;
         let told = entry.packed.look(rules, |machine| {
             let (overlay, expires) = machine.overlay();

@@ -59,6 +59,11 @@ impl<K> Shard<K> {
             totals: Totals::default(),
         }
     }
+
+    /// Which of the trips and commands of this place is told of.
+    pub(super) fn edition_of(&self, place: u32) -> u8 {
+        self.table.get(place).map_or(0, |entry| entry.edition)
+    }
 }
 
 /// One visit to a shard, under its lock.
