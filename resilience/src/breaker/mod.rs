@@ -7,7 +7,7 @@ mod gate;
 mod hold;
 mod keys;
 #[cfg(all(test, loom))]
-mod loom_tests;
+pub(crate) mod loom_tests;
 mod permit;
 mod rejected;
 mod setup;

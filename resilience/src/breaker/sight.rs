@@ -54,11 +54,18 @@ fn ledger(cell: &Cell, now: Instant, salt: u64) -> Arc<Ledger> {
 }
 
 impl Slot {
-    /// A handle of the breaker that this slot is, if there is one and it is still the same.
-    pub(super) fn upgrade(&'static self, is_the_same: impl FnOnce(&Setup) -> bool) -> Option<Breaker> {
-        // From here on the slot is not given back, whoever owns it.
+    /// A handle of the breaker that this slot is, if it is still the one that had this: a part of its setup that no other
+    /// breaker has, and that goes with its last handle.
+    pub(super) fn upgrade<T>(
+        &'static self,
+        had: &Weak<T>,
+        has: impl FnOnce(&Setup) -> Option<&Arc<T>>,
+    ) -> Option<Breaker> {
+        // From here on the slot is not given back, whoever owns it. This comes first because the model checker sees what is
+        // done to the owners, and cannot see what is done to a `Weak`.
         let owned = self.try_share().then(|| Breaker { slot: self })?;
-        owned.slot.read(|cell, _| is_the_same(&cell.setup)).then_some(owned)
+        let had = had.upgrade()?;
+        owned.slot.read(|cell, _| has(&cell.setup).is_some_and(|has| Arc::ptr_eq(has, &had))).then_some(owned)
     }
 }
 
@@ -71,8 +78,7 @@ pub(crate) struct WeakSight {
 impl WeakSight {
     /// The breaker, if it is still there.
     pub(crate) fn upgrade(&self) -> Option<Breaker> {
-        let ledger = self.ledger.upgrade()?;
-        self.slot.upgrade(|setup| setup.ledger.as_ref().is_some_and(|now| Arc::ptr_eq(now, &ledger)))
+        self.slot.upgrade(&self.ledger, |setup| setup.ledger.as_ref())
     }
 }
 

@@ -25,8 +25,7 @@ impl WeakBreaker {
 
     /// The breaker, if it is still there. Not to be held while waiting.
     fn upgrade(&self) -> Option<Breaker> {
-        let room = self.room.upgrade()?;
-        self.slot.upgrade(|setup| setup.room.as_ref().is_some_and(|now| Arc::ptr_eq(now, &room)))
+        self.slot.upgrade(&self.room, |setup| setup.room.as_ref())
     }
 }
 

@@ -2,7 +2,8 @@
 //! `breaker/loom_tests.rs` for the command.
 
 use super::{Keyed, KeyedPermit};
-use crate::clock::{self, Instant};
+use crate::breaker::loom_tests::{at, check_up_to};
+use crate::clock;
 use crate::{Breaker, State};
 use loom::thread;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -27,12 +28,7 @@ impl Hasher for Plain {
 type Keys = Keyed<u64, BuildHasherDefault<Plain>>;
 
 fn check(model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(3));
-    builder.check(move || {
-        clock::set(Instant::from_nanos(86_400_000_000_000));
-        model();
-    });
+    check_up_to(3, model);
 }
 
 fn keys(failures: u32) -> Keys {
@@ -84,7 +80,7 @@ fn a_failure_of_before_a_recovery_is_late_whichever_comes_first() {
         let keys = keys(1);
         let before = permit(&keys, 1);
         permit(&keys, 1).failure();
-        clock::set(Instant::from_nanos(86_402_000_000_000));
+        clock::set(at(2 * SECOND));
         let probe = permit(&keys, 1);
         let thread = thread::spawn(move || before.failure());
         probe.success();

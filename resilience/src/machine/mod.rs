@@ -32,6 +32,7 @@
 //! ```
 
 mod admit;
+mod command;
 mod core;
 mod event;
 mod half_open;

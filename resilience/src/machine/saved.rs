@@ -1,4 +1,5 @@
-use super::core::{State, expiry};
+use super::command::expiry;
+use super::core::State;
 use super::{Context, Counts, Machine, Overlay, QuotaLeft, Trip};
 use crate::clock::Instant;
 use crate::policy::MAX_FAILURES;
