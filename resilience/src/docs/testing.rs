@@ -35,8 +35,8 @@
 //! # With an upstream that does as it is told
 //!
 //! With the feature `test-util` (for tests only: in `[dev-dependencies]`), [`testing`](crate::testing) has a
-//! [`Scripted`](crate::testing::Scripted) service, which answers, fails, hangs, panics or is held by the test and counts
-//! what reaches it, functions that bring a breaker into a state, and assertions whose messages show where it stands and
+//! [`Scripted`](crate::testing::Scripted) service, which answers (at once, later, with a status), fails, hangs, panics or is
+//! held by the test and counts what reaches it, functions that bring a breaker into a state, and assertions whose messages show where it stands and
 //! why:
 //!
 #![cfg_attr(feature = "test-util", doc = "```")]

@@ -43,6 +43,8 @@
 //! Everything here panics where a test has to fail, and says what it found instead.
 
 mod scripted;
+#[cfg(feature = "http")]
+mod statuses;
 #[cfg(all(test, not(loom)))]
 mod tests;
 

@@ -48,8 +48,14 @@ struct Shared<Req, Res, E> {
 /// Taken out while it runs: it is the test's own code, and may use the service.
 type Otherwise<Req, Res, E> = Option<Box<dyn FnMut(&Req) -> Result<Res, E> + Send>>;
 
+/// What the answer of a call waits for.
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 enum Step<Res, E> {
     Answer(Result<Res, E>),
+    /// The wait begins when the call arrives.
+    Later(Box<dyn FnOnce() -> Wait + Send>, Result<Res, E>),
+    Waiting(Wait, Result<Res, E>),
     Hang,
     Hold(Arc<Mutex<Slot<Res, E>>>),
     Panic(String),
@@ -111,6 +117,32 @@ impl<Req, Res, E> Scripted<Req, Res, E> {
             self.answer(Err(error.clone()));
         }
         self
+    }
+
+    /// The next call ends like this when what the closure returns is done: the closure is called when the call arrives.
+    ///
+    /// With tokio's paused time a test of a slow upstream takes no time:
+    ///
+    /// ```
+    /// use resilience::testing::Scripted;
+    /// use std::time::Duration;
+    /// use tokio::time::{Instant, sleep};
+    /// use tower::ServiceExt;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+    /// let upstream = Scripted::new(|_: &()| Ok::<_, ()>("at once"));
+    /// upstream.answer_later(|| sleep(Duration::from_secs(40)), Ok("late"));
+    /// let start = Instant::now();
+    /// assert_eq!(upstream.oneshot(()).await, Ok("late"));
+    /// assert_eq!(start.elapsed(), Duration::from_secs(40));
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn answer_later<W>(&self, wait: impl FnOnce() -> W + Send + 'static, answer: Result<Res, E>) -> &Self
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
+        self.step(Step::Later(Box::new(|| Box::pin(wait())), answer))
     }
 
     /// The next call never ends.
@@ -178,6 +210,8 @@ impl<Req, Res, E> Service<Req> for Scripted<Req, Res, E> {
             (step, otherwise)
         };
         let step = match (step, otherwise) {
+            // Not under the lock either: it is the test's own code, too.
+            (Some(Step::Later(wait, answer)), _) => Step::Waiting(wait(), answer),
             (Some(step), _) => step,
             (None, Some(mut otherwise)) => {
                 let answer = otherwise(&request);
@@ -206,6 +240,17 @@ impl<Res, E> Future for ScriptedFuture<Res, E> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.step.take() {
             Some(Step::Answer(answer)) => Poll::Ready(answer),
+            Some(Step::Later(wait, answer)) => {
+                self.step = Some(Step::Waiting(wait(), answer));
+                self.poll(cx)
+            }
+            Some(Step::Waiting(mut wait, answer)) => match wait.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(answer),
+                Poll::Pending => {
+                    self.step = Some(Step::Waiting(wait, answer));
+                    Poll::Pending
+                }
+            },
             Some(Step::Panic(message)) => panic!("{message}"),
             Some(Step::Hold(slot)) => {
                 let answer = {

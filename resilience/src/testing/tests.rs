@@ -136,3 +136,60 @@ fn a_closure_that_panics_or_calls_its_own_service_leaves_no_lock_behind() {
     upstream.answer(Ok(()));
     assert_eq!(poll(handle.call(2)), Poll::Ready(Ok(())));
 }
+
+#[cfg(feature = "http")]
+#[test]
+fn an_answer_of_a_status_is_one_for_each_call_and_empty() {
+    use http::{Response, StatusCode};
+    let mut upstream = Scripted::new(|_: &()| Ok::<_, ()>(Response::new("by the closure")));
+    upstream.answer_status(2, StatusCode::TOO_MANY_REQUESTS);
+    let mut next = || match poll(upstream.call(())) {
+        Poll::Ready(Ok(answer)) => (answer.status().as_u16(), *answer.body()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([next(), next(), next()], [(429, ""), (429, ""), (200, "by the closure")]);
+}
+
+#[cfg(feature = "tokio")]
+mod under_tokio {
+    use super::*;
+    use crate::clock;
+    use crate::respond::Error;
+    use tokio::time::{Instant, sleep, timeout};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_answer_is_waited_for_from_the_arrival_of_its_call() {
+        let mut upstream = Scripted::new(|_: &()| Ok::<_, ()>("at once"));
+        upstream.answer_later(|| sleep(5 * SECOND), Ok("late")).answer_later(|| sleep(SECOND), Err(()));
+        sleep(3 * SECOND).await;
+        let start = Instant::now();
+        let (late, failed) = (upstream.call(()), upstream.call(()));
+        assert_eq!((failed.await, start.elapsed()), (Err(()), SECOND));
+        assert_eq!((late.await, start.elapsed()), (Ok("late"), 5 * SECOND));
+        assert_eq!((upstream.call(()).await, upstream.calls()), (Ok("at once"), 3));
+    }
+
+    /// A slow upstream behind a timeout, the whole way round, in no time.
+    #[tokio::test(start_paused = true)]
+    async fn the_kit_and_the_breaker_follow_paused_time_together() {
+        let breaker = Breaker::builder().jitter(0.0).stages(1).clock(clock::Tokio::new()).build().unwrap();
+        let upstream = Scripted::new(|_: &()| Ok::<_, &str>("pong"));
+        let mut service = BreakerLayer::new(breaker.clone()).layer(upstream.clone());
+        let start = Instant::now();
+        for _ in 0..3 {
+            upstream.answer_later(|| sleep(2 * SECOND), Err("too slow"));
+            assert_eq!(service.call(()).await, Err(Error::Inner("too slow")));
+        }
+        let wait = assert_open(&breaker).retry_after();
+        assert_eq!((start.elapsed(), wait), (6 * SECOND, SECOND));
+        sleep(wait).await;
+        assert_half_open(&breaker);
+        upstream.hang();
+        assert!(timeout(SECOND / 2, service.call(())).await.is_err(), "the probe hangs and is given up");
+        assert_eq!(service.call(()).await, Ok("pong"));
+        assert_closed(&breaker);
+        assert_eq!((upstream.calls(), start.elapsed()), (5, 7 * SECOND + SECOND / 2));
+    }
+}
