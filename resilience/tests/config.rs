@@ -249,6 +249,23 @@ mod documents {
     }
 
     #[test]
+    fn what_a_cool_down_leaves_out_keeps_its_default() {
+        let defaults = (SECOND, 1.5, 60 * SECOND);
+        for (said, expected) in [
+            ("delay = \"5s\"", (5 * SECOND, defaults.1, defaults.2)),
+            ("factor = 3.0", (defaults.0, 3.0, defaults.2)),
+            ("max_delay = \"10m\"", (defaults.0, defaults.1, 600 * SECOND)),
+            ("", defaults),
+        ] {
+            let (delay, factor, max_delay) = expected;
+            let policy = toml(&format!("[cool_down.exponential]\n{said}")).unwrap();
+            assert_eq!(policy.cool_down, CoolDown::Exponential { delay, factor, max_delay }, "{said}");
+        }
+        let error = toml("[cool_down.exponential]\ndelay = \"5m\"").unwrap_err();
+        assert_eq!(error.field(), Some("cool_down.max_delay"), "{error}");
+    }
+
+    #[test]
     fn an_error_names_the_document_and_the_path_in_it() {
         for (text, path, problem) in [
             ("[window]\nwithin = \"soon\"", "window.within", "soon"),

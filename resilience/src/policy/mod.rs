@@ -201,12 +201,13 @@ pub enum CoolDown {
     /// `min(delay × factor^level, max_delay)`.
     Exponential {
         /// The first cool-down. Range: above zero.
-        #[cfg_attr(feature = "serde", serde(with = "human"))]
+        #[cfg_attr(feature = "serde", serde(with = "human", default = "first_delay"))]
         delay: Duration,
         /// By how much each is longer than the one before. Range: at least 1.
+        #[cfg_attr(feature = "serde", serde(default = "growth"))]
         factor: f64,
         /// The longest cool-down. Range: at least `delay`.
-        #[cfg_attr(feature = "serde", serde(with = "human"))]
+        #[cfg_attr(feature = "serde", serde(with = "human", default = "longest_delay"))]
         max_delay: Duration,
     },
     /// Always the same. Range: above zero.
@@ -219,8 +220,20 @@ pub enum CoolDown {
 
 impl Default for CoolDown {
     fn default() -> Self {
-        Self::Exponential { delay: Duration::from_secs(1), factor: 1.5, max_delay: Duration::from_secs(60) }
+        Self::Exponential { delay: first_delay(), factor: growth(), max_delay: longest_delay() }
     }
+}
+
+const fn first_delay() -> Duration {
+    Duration::from_secs(1)
+}
+
+const fn growth() -> f64 {
+    1.5
+}
+
+const fn longest_delay() -> Duration {
+    Duration::from_secs(60)
 }
 
 /// What closing does to the level.
