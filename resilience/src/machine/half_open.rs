@@ -192,6 +192,50 @@ fn slots(stage: u32, rules: &Rules) -> u32 {
 /// How many probes can be out at once: those of the last stage, and those whose patience but not whose deadline is over.
 fn most_out(rules: &Rules) -> usize {
     let last_stage = u64::from(slots(rules.policy().stages - 1, rules));
-    let generations = 1 + rules.deadline.div_ceil(rules.patience.max(1));
+    // At its deadline a probe is given up before the next one is admitted.
+    let generations = rules.deadline.div_ceil(rules.patience.max(1)).max(1);
     usize::try_from(last_stage.saturating_mul(generations)).unwrap_or(usize::MAX).min(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Admits whenever it may, and nothing ever comes back: the most that were out at once.
+    fn out_at_worst(rules: &Rules) -> usize {
+        let mut half_open = HalfOpen::begin(Instant::default(), SECOND, rules);
+        half_open.stage = rules.policy().stages - 1;
+        let mut most = 0;
+        for tenth in 0..200 {
+            let now = Instant::from_nanos(tenth * SECOND / 10);
+            while half_open.due(rules, now).is_some() {
+                half_open.give_up_oldest();
+            }
+            while half_open.check(rules, true, now).is_ok() {
+                half_open.admit(now);
+            }
+            most = most.max(half_open.out.len());
+        }
+        most
+    }
+
+    #[test]
+    fn room_is_kept_for_as_many_probes_as_can_be_out_and_for_no_more() {
+        for (probes, stages, patience, deadline, expected) in
+            [(1, 1, 1000, 3000, 3), (2, 3, 1000, 2500, 24), (3, 2, 700, 700, 6), (1, 1, 5000, 4000, 1)]
+        {
+            let policy = Policy {
+                probes,
+                stages,
+                probe_patience: Some(Duration::from_millis(patience)),
+                probe_deadline: Duration::from_millis(deadline),
+                ..Policy::default()
+            };
+            let rules = Rules::new(policy).unwrap();
+            assert_eq!((out_at_worst(&rules), most_out(&rules)), (expected, expected), "{rules:?}");
+        }
+    }
 }
