@@ -317,3 +317,6 @@ fn is_well_before(now: Instant, deadline: Instant) -> bool {
 fn present(machine: &Machine) -> Present {
     Present { epoch: machine.epoch(), seq: machine.seq(), next_watched: machine.next_watched() }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
