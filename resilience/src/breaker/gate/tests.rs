@@ -121,3 +121,19 @@ fn that_an_answer_has_come_is_noted_only_where_a_quota_may_have_counted_the_call
     slot.answered(counted);
     assert_eq!(in_flight(), 0);
 }
+
+#[test]
+fn a_success_is_counted_in_its_own_epoch_and_in_no_later_one() {
+    let breaker = Breaker::builder().failure_rate(0.5).over(60 * SECOND).min_calls(10).build().unwrap();
+    let counted = || breaker.slot.tally().unwrap().totals(clock::exact()).rate_calls;
+    let late = permit(&breaker);
+    permit(&breaker).success();
+    assert_eq!(counted(), 1);
+    breaker.force_open();
+    breaker.auto();
+    assert_eq!(counted(), 0, "a forced overlay clears what was counted");
+    late.success();
+    assert_eq!(counted(), 0);
+    permit(&breaker).success();
+    assert_eq!(counted(), 1);
+}
