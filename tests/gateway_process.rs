@@ -135,6 +135,63 @@ async fn alone_it_brings_everything_up_and_ends_well_when_told() {
 }
 
 #[tokio::test]
+async fn a_hangup_has_the_policy_read_again_and_leaves_the_state_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("policy.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("cool_down = { constant = \"10m\" }");
+    let variables = [
+        ("GATEWAY_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", data.path().to_str().unwrap()),
+        ("FAULTS", "addEvent=outage"),
+        ("POLICY_FILE", file.to_str().unwrap()),
+    ];
+    let (gateway, mut log) = Running::start_with_log("gateway", &variables).await;
+    let event = json!({ "name": "signed up", "userId": add_user(&gateway.client, "ada").await });
+    for _ in 0..3 {
+        assert_eq!(gateway.client.post("/addEvent", &event).await.status, 503);
+    }
+    let status = async || gateway.client.get("/status").await.json();
+    let before = status().await;
+    assert_eq!((&before["state"], &before["next_cool_down_ms"]), (&json!("open"), &json!(600_000)));
+    let opened = |status: &Value| {
+        let fields = ["state", "open_for_ms", "level", "counters"];
+        fields.map(|field| status[field].clone())
+    };
+
+    write("cool_down = { constant = \"20m\" }");
+    gateway.signal("HUP").await;
+    log.line("the policy was read again").await;
+    let after = status().await;
+    assert_eq!(after["next_cool_down_ms"], 1_200_000);
+    assert_eq!(after["transitions"][1]["what"], "policy changed");
+    assert_eq!(opened(&after), opened(&before));
+
+    for bad in ["cool_down = { constant = \"0s\" }", "cool_down = { constnat = \"1m\" }", "= nonsense ="] {
+        write(bad);
+        gateway.signal("HUP").await;
+        let line = log.line("the policy stays as it was").await;
+        assert!(line.contains("ERROR") && line.contains("policy.toml"), "{line}");
+        assert_eq!(status().await["next_cool_down_ms"], 1_200_000);
+    }
+    std::fs::remove_file(&file).unwrap();
+    gateway.signal("HUP").await;
+    log.line("the policy stays as it was").await;
+    assert_eq!(opened(&status().await), opened(&before));
+
+    // What was read at last counts from the next trip on.
+    let nothing = json!({});
+    assert_eq!(gateway.client.post("/status/reset", &nothing).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(gateway.client.post("/addEvent", &event).await.status, 503);
+    }
+    let again = status().await["open_for_ms"].as_u64().unwrap();
+    assert!((1_200_000..=1_320_000).contains(&again), "with what jitter adds: {again}");
+    gateway.signal("TERM").await;
+    assert_eq!(gateway.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let data = tempfile::tempdir().unwrap();
     let variables = [("FAULTS", "addEvent=hang"), ("UPSTREAM_TIMEOUT", "10m"), ("GRACE", "10m")];

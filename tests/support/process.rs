@@ -5,8 +5,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// However busy the machine is, a program has done by then what it is asked for.
@@ -80,6 +80,18 @@ impl Running {
         Self { child, client: Client::new(&address), address }
     }
 
+    /// As [`start`](Self::start), with what it says on standard error to be read.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub async fn start_with_log(name: &str, variables: &[(&str, &str)]) -> (Self, Log) {
+        let mut child = command(name, variables).spawn().expect("it starts");
+        let log = Log(BufReader::new(child.stderr.take().expect("it is piped")).lines());
+        let address = address(child.stdout.take().expect("it is piped")).await;
+        (Self { child, client: Client::new(&address), address }, log)
+    }
+
     /// The id of the process.
     ///
     /// # Panics
@@ -116,5 +128,28 @@ impl Running {
     /// If it does not come.
     pub async fn ended(mut self) -> ExitStatus {
         timeout(LONGEST, self.child.wait()).await.expect("it ends").expect("it has a status")
+    }
+}
+
+/// What a program says on standard error. It has to be read: what is not would hold the program up once the pipe is full.
+#[derive(Debug)]
+pub struct Log(Lines<BufReader<ChildStderr>>);
+
+impl Log {
+    /// The next line in which this text stands.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come.
+    pub async fn line(&mut self, text: &str) -> String {
+        let found = async {
+            loop {
+                let line = self.0.next_line().await.expect("text").unwrap_or_else(|| panic!("it ended without {text}"));
+                if line.contains(text) {
+                    return line;
+                }
+            }
+        };
+        timeout(LONGEST, found).await.unwrap_or_else(|_| panic!("in vain: {text}"))
     }
 }
