@@ -3,21 +3,26 @@
 use super::client::*;
 use super::trouble::*;
 use bytes::Bytes;
+use http::Uri;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tower::service_fn;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+fn settings(base: &str) -> ClientSettings {
+    ClientSettings { base: Base::parse(base).unwrap(), timeout: TIMEOUT, max_answer: 4096, idle_connections: 4 }
+}
 
 fn client(base: &str) -> HttpClient {
-    HttpClient::new(ClientSettings {
-        base: Base::parse(base).unwrap(),
-        timeout: Duration::from_secs(5),
-        max_answer: 4096,
-        idle_connections: 4,
-    })
+    HttpClient::new(settings(base), tcp(TIMEOUT))
 }
 
 /// What a scripted upstream does with a connection once it has read a request.
@@ -100,6 +105,19 @@ async fn nobody_listening_is_unreachable() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     assert_eq!(client(&url).get::<Value>("/x").await, Err(Trouble::Unreachable));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_in_time_is_silence_whoever_sees_it_first() {
+    for (kind, trouble) in [
+        (io::ErrorKind::TimedOut, Trouble::Silent),
+        (io::ErrorKind::ConnectionRefused, Trouble::Unreachable),
+        (io::ErrorKind::HostUnreachable, Trouble::Unreachable),
+    ] {
+        let connector = service_fn(move |_: Uri| ready(Err::<TokioIo<TcpStream>, _>(io::Error::from(kind))));
+        let outcome = HttpClient::new(settings("http://upstream"), connector).get::<Value>("/x").await;
+        assert_eq!(outcome, Err(trouble), "{kind}");
+    }
 }
 
 #[tokio::test]
