@@ -38,7 +38,10 @@ pub fn program(name: &str) -> PathBuf {
 /// A program with these variables and no others.
 #[must_use]
 pub fn command(name: &str, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(program(name));
+    over_pipes(Command::new(program(name)), variables)
+}
+
+fn over_pipes(mut command: Command, variables: &[(&str, &str)]) -> Command {
     command.env_clear().envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -86,7 +89,22 @@ impl Running {
     ///
     /// If it does not come up.
     pub async fn start_with_log(name: &str, variables: &[(&str, &str)]) -> (Self, Log) {
-        let mut child = command(name, variables).spawn().expect("it starts");
+        Self::spawned(command(name, variables)).await
+    }
+
+    /// As [`start_with_log`](Self::start_with_log), and it may have only so many files and connections open.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub async fn start_with_few_descriptors(name: &str, number: u32, variables: &[(&str, &str)]) -> (Self, Log) {
+        let mut limited = over_pipes(Command::new("sh"), variables);
+        limited.arg("-c").arg(format!("ulimit -n {number} && exec \"$0\"")).arg(program(name));
+        Self::spawned(limited).await
+    }
+
+    async fn spawned(mut command: Command) -> (Self, Log) {
+        let mut child = command.spawn().expect("it starts");
         let log = Log(BufReader::new(child.stderr.take().expect("it is piped")).lines());
         let address = address(child.stdout.take().expect("it is piped")).await;
         (Self { child, client: Client::new(&address), address }, log)
@@ -151,5 +169,18 @@ impl Log {
             }
         };
         timeout(LONGEST, found).await.unwrap_or_else(|_| panic!("in vain: {text}"))
+    }
+    /// All that is left to be said until it ends.
+    ///
+    /// # Panics
+    ///
+    /// If it is no text.
+    pub async fn rest(mut self) -> String {
+        let mut said = String::new();
+        while let Some(line) = self.0.next_line().await.expect("text") {
+            said.push_str(&line);
+            said.push('\n');
+        }
+        said
     }
 }
