@@ -97,6 +97,7 @@
 //! | SIGHUP, with a good policy or a bad one | the policy is read again and what is open stays open; all stays as it was | `tests/gateway_process.rs::a_hangup_has_the_policy_read_again_and_leaves_the_state_alone` |
 //! | a kill in the middle of writing | what was acknowledged is there, and nothing twice | `tests/gateway_process.rs::a_kill_loses_nothing_that_was_acknowledged`, `tests/crashes.rs::fifty_kills_lose_nothing_that_was_acknowledged_and_one_key_makes_one_event`, `examples/src/store/durable/crash_tests.rs::what_was_acknowledged_survives_a_kill` |
 
+mod alerts;
 mod breaker;
 mod control;
 mod dashboard;

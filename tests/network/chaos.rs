@@ -11,7 +11,7 @@ const END: Duration = secs(45);
 
 /// A few sequences of what happens, or as many as the variable `NETWORK_SEEDS` says.
 fn seeds() -> std::ops::Range<u64> {
-    0..std::env::var("NETWORK_SEEDS").map_or(5, |number| number.parse().unwrap())
+    0..std::env::var("NETWORK_SEEDS").map_or(3, |number| number.parse().unwrap())
 }
 
 /// Twelve things that happen to the network and to both programs, as the seed has it, and then all is mended.
