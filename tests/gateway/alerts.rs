@@ -16,8 +16,11 @@ fn values(key: &str) -> Vec<&'static str> {
     found.filter_map(|rest| rest.strip_prefix(": ")).collect()
 }
 
-/// What a query selects: a metric, and of each label that it names the values that it means or excludes.
-fn selected(query: &str) -> Vec<(&str, Vec<(&str, Vec<&str>)>)> {
+/// A label, and the values of it that are meant or excluded.
+type Matcher<'a> = (&'a str, Vec<&'a str>);
+
+/// The metrics that a query selects, with what it asks of the labels of each.
+fn selected(query: &str) -> Vec<(&str, Vec<Matcher<'_>>)> {
     let mut found = Vec::new();
     for (at, _) in query.match_indices("resilience_") {
         let metric = words(&query[at..]).next().unwrap();

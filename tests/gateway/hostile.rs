@@ -17,7 +17,7 @@ fn named(table: &str) -> BTreeSet<(&str, &str)> {
 }
 
 /// What is named and is not there.
-fn missing<'a>(table: &'a str, read: impl Fn(&str) -> String) -> Vec<(&'a str, &'a str)> {
+fn missing(table: &str, read: impl Fn(&str) -> String) -> Vec<(&str, &str)> {
     let is_there = |(file, name): &(&str, &str)| read(file).contains(&format!("fn {name}("));
     named(table).into_iter().filter(|test| !is_there(test)).collect()
 }
