@@ -7,7 +7,7 @@ use support::fixture::{ms, secs};
 
 const BROKEN: Duration = secs(5);
 const MENDED: Duration = secs(12);
-const END: Duration = secs(30);
+const END: Duration = secs(25);
 
 #[test]
 fn answers_that_are_cut_short_are_failures_and_nobody_gets_half_of_one() {
@@ -30,18 +30,18 @@ fn a_slow_answer_is_an_answer_and_one_that_drips_is_silence() {
         at(BROKEN, becomes("addEvent=slow(1s)")),
         at(drips - secs(2), becomes("healthy")),
         at(drips, |_, world| world.drip.set(Some(ms(500)))),
-        at(secs(20), |_, world| world.drip.set(None)),
+        at(secs(18), |_, world| world.drip.set(None)),
     ];
-    let (seen, world) = run(12, Once, secs(40), incidents);
+    let (seen, world) = run(12, Once, secs(30), incidents);
     let mut slow = seen.sent(BROKEN + ROUND_TRIP, drips - secs(2) - ROUND_TRIP);
     assert!(slow.all(|answer| answer.status == 201 && answer.answered - answer.sent > secs(1)));
     let tripped = seen.changed("open", BROKEN);
     assert!((drips + TIMEOUT..drips + TIMEOUT + ms(400)).contains(&tripped), "{tripped:?}");
-    let asked = seen.asked(drips + ROUND_TRIP, secs(20) - TIMEOUT);
+    let asked = seen.asked(drips + ROUND_TRIP, secs(18) - TIMEOUT);
     assert!(asked.len() == 1 && (20..40).contains(&asked[&504]), "{asked:?}");
-    let closed = seen.changed("closed", secs(20));
-    assert!(closed < secs(20) + TIMEOUT + LONGEST + secs(1), "{closed:?}");
-    seen.refuses_at_once_and_recovers(tripped, closed, secs(40));
+    let closed = seen.changed("closed", secs(18));
+    assert!(closed < secs(18) + TIMEOUT + LONGEST + secs(1), "{closed:?}");
+    seen.refuses_at_once_and_recovers(tripped, closed, secs(30));
     is_kept(&seen, &kept(&world));
 }
 

@@ -205,7 +205,7 @@ pub(crate) fn run(seed: u64, clients: Clients, lasts: Duration, mut incidents: V
     let world = World::new();
     let mut sim = Builder::new()
         .rng_seed(seed)
-        .tick_duration(ms(4))
+        .tick_duration(ms(5))
         .min_message_latency(ms(1))
         .max_message_latency(ms(5))
         .simulation_duration(lasts + secs(60))
