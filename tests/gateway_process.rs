@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use support::client::{Client, eventually};
-use support::process::{LONGEST, Running, address, command};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use support::process::{LONGEST, Running, command};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 async fn start(data: &Path, variables: &[(&str, &str)]) -> Running {
@@ -85,17 +85,8 @@ async fn a_token_is_never_logged() {
         ("OAUTH_AUDIENCE", "gateway"),
         ("OAUTH_JWKS", jwks.to_str().unwrap()),
     ];
-    let mut child = command("gateway", &variables).spawn().unwrap();
-    let client = Client::new(address(child.stdout.take().unwrap()).await);
-    // What is not read would hold the program up once the pipe is full.
-    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let said = tokio::spawn(async move {
-        let mut text = String::new();
-        while let Ok(Some(line)) = said.next_line().await {
-            text.push_str(&line);
-        }
-        text
-    });
+    let (gateway, log) = Running::start_with_log("gateway", &variables).await;
+    let said = tokio::spawn(log.rest());
     let (head, tail) = token.split_at(token.len() - 4);
     let wrong = format!("{head}{}", if tail == "AAAA" { "BBBB" } else { "AAAA" });
     for (path, token, status) in [
@@ -104,15 +95,80 @@ async fn a_token_is_never_logged() {
         (format!("/getUsers?access_token={token}"), &token, 400),
     ] {
         let bearer = format!("Bearer {token}");
-        let answer = client.send(http::Method::GET, &path, &[("authorization", &bearer)], "").await;
+        let answer = gateway.client.send(http::Method::GET, &path, &[("authorization", &bearer)], "").await;
         assert_eq!(answer.status, status, "{path}");
     }
-    child.kill().await.unwrap();
+    gateway.kill().await;
     let said = timeout(LONGEST, said).await.unwrap().unwrap();
     assert!(said.contains("a token was refused") && said.contains("/getUsers"), "{said}");
     for part in token.split('.') {
         assert!(!said.contains(&part[..part.len() - 4]), "{said}");
     }
+}
+
+/// Names, emails and the like of each request, and of each answer, on the way through both programs.
+#[tokio::test]
+async fn what_clients_write_is_never_logged() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [
+        ("GATEWAY_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", data.path().to_str().unwrap()),
+        ("FAULTS", "healthy"),
+        ("RUST_LOG", "trace"),
+    ];
+    let (gateway, log) = Running::start_with_log("gateway", &variables).await;
+    let said = tokio::spawn(log.rest());
+    let user = json!({ "userName": "secret-name", "email": "secret-email@example.org" });
+    let user = gateway.client.post("/addUser", &user).await;
+    assert_eq!(gateway.client.get(&format!("/getUserById/{}", user.id())).await.json()["userName"], "secret-name");
+    for (name, status) in [("secret-event", 201), ("secret-event\u{202e}", 422)] {
+        let event = json!({ "name": name, "userId": user.id(), "details": "secret-details" });
+        assert_eq!(gateway.client.post("/addEvent", &event).await.status, status);
+    }
+    assert_eq!(gateway.client.post("/addEvent", &json!({ "secret-field": 1 })).await.status, 400);
+    assert_eq!(gateway.client.get("/getUsers?secret-parameter=1").await.status, 400);
+    gateway.kill().await;
+    let said = timeout(LONGEST, said).await.unwrap().unwrap();
+    assert!(said.contains("/addEvent") && said.contains("TRACE"), "{said}");
+    let told: Vec<_> = said.lines().filter(|line| line.contains("secret-")).collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
+#[tokio::test]
+async fn out_of_descriptors_it_waits_and_then_serves_again() {
+    let data = tempfile::tempdir().unwrap();
+    let variables =
+        [("GATEWAY_ADDR", "127.0.0.1:0"), ("DATA_DIR", data.path().to_str().unwrap()), ("FAULTS", "healthy")];
+    let (gateway, mut log) = Running::start_with_few_descriptors("gateway", 64, &variables).await;
+    let user = add_user(&gateway.client, "ada").await;
+    let crowd = futures::future::join_all((0..200).map(|_| TcpStream::connect(gateway.address.clone()))).await;
+    assert!(crowd.iter().any(Result::is_ok));
+    let line = log.line("cannot accept connections").await;
+    assert!(line.contains("WARN"), "{line}");
+    let said = tokio::spawn(log.rest());
+    drop(crowd);
+    let event = json!({ "name": "afterwards", "userId": user });
+    assert_eq!(gateway.client.post("/addEvent", &event).await.status, 201);
+    gateway.signal("TERM").await;
+    assert_eq!(gateway.ended().await.code(), Some(0));
+    timeout(LONGEST, said).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_flight_is_finished_when_it_is_told_to_end() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = start(data.path(), &[("FAULTS", "addEvent=slow(500ms)")]).await;
+    let event = json!({ "name": "late", "userId": add_user(&gateway.client, "ada").await });
+    let client = gateway.client.clone();
+    let late = tokio::spawn(async move { client.post("/addEvent", &event).await.status });
+    while gateway.client.get("/status").await.json()["counters"]["admitted"] != 1 {
+        tokio::task::yield_now().await;
+    }
+    gateway.signal("TERM").await;
+    let address = gateway.address.clone();
+    assert_eq!(gateway.ended().await.code(), Some(0));
+    assert_eq!(late.await.unwrap(), 201);
+    assert!(TcpStream::connect(address).await.is_err(), "nothing new is taken");
 }
 
 #[tokio::test]
@@ -130,6 +186,63 @@ async fn alone_it_brings_everything_up_and_ends_well_when_told() {
     assert_eq!(statuses, expected);
     assert_eq!(gateway.client.get("/").await.status, 200);
     assert_eq!(gateway.client.get("/status").await.json()["state"], "open");
+    gateway.signal("TERM").await;
+    assert_eq!(gateway.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_hangup_has_the_policy_read_again_and_leaves_the_state_alone() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("policy.toml");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write("cool_down = { constant = \"10m\" }");
+    let variables = [
+        ("GATEWAY_ADDR", "127.0.0.1:0"),
+        ("DATA_DIR", data.path().to_str().unwrap()),
+        ("FAULTS", "addEvent=outage"),
+        ("POLICY_FILE", file.to_str().unwrap()),
+    ];
+    let (gateway, mut log) = Running::start_with_log("gateway", &variables).await;
+    let event = json!({ "name": "signed up", "userId": add_user(&gateway.client, "ada").await });
+    for _ in 0..3 {
+        assert_eq!(gateway.client.post("/addEvent", &event).await.status, 503);
+    }
+    let status = async || gateway.client.get("/status").await.json();
+    let before = status().await;
+    assert_eq!((&before["state"], &before["next_cool_down_ms"]), (&json!("open"), &json!(600_000)));
+    let opened = |status: &Value| {
+        let fields = ["state", "open_for_ms", "level", "counters"];
+        fields.map(|field| status[field].clone())
+    };
+
+    write("cool_down = { constant = \"20m\" }");
+    gateway.signal("HUP").await;
+    log.line("the policy was read again").await;
+    let after = status().await;
+    assert_eq!(after["next_cool_down_ms"], 1_200_000);
+    assert_eq!(after["transitions"][1]["what"], "policy changed");
+    assert_eq!(opened(&after), opened(&before));
+
+    for bad in ["cool_down = { constant = \"0s\" }", "cool_down = { constnat = \"1m\" }", "= nonsense ="] {
+        write(bad);
+        gateway.signal("HUP").await;
+        let line = log.line("the policy stays as it was").await;
+        assert!(line.contains("ERROR") && line.contains("policy.toml"), "{line}");
+        assert_eq!(status().await["next_cool_down_ms"], 1_200_000);
+    }
+    std::fs::remove_file(&file).unwrap();
+    gateway.signal("HUP").await;
+    log.line("the policy stays as it was").await;
+    assert_eq!(opened(&status().await), opened(&before));
+
+    // What was read at last counts from the next trip on.
+    let nothing = json!({});
+    assert_eq!(gateway.client.post("/status/reset", &nothing).await.status, 200);
+    for _ in 0..3 {
+        assert_eq!(gateway.client.post("/addEvent", &event).await.status, 503);
+    }
+    let again = status().await["open_for_ms"].as_u64().unwrap();
+    assert!((1_200_000..=1_320_000).contains(&again), "with what jitter adds: {again}");
     gateway.signal("TERM").await;
     assert_eq!(gateway.ended().await.code(), Some(0));
 }

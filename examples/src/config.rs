@@ -137,6 +137,9 @@ pub struct LimitOptions {
     /// How long a client may take nothing of its answer.
     #[arg(long, env = "WRITE_TIMEOUT", value_parser = positive_duration, default_value = "30s")]
     pub write_timeout: Duration,
+    /// How long a client that has closed its own side is still owed an answer; zero: not at all.
+    #[arg(long, env = "HALF_CLOSE_TIMEOUT", value_parser = duration, default_value = "5s")]
+    pub half_close_timeout: Duration,
     /// The longest head of a request, in bytes; at least 8192.
     #[arg(long, env = "MAX_HEAD_BYTES", value_parser = value_parser!(u32).range(8192..=16_777_216), default_value_t = 32_768)]
     pub max_head_bytes: u32,
@@ -156,6 +159,7 @@ impl From<LimitOptions> for ServerLimits {
             header_timeout: options.header_timeout,
             idle_timeout: options.idle_timeout,
             write_timeout: options.write_timeout,
+            half_close_timeout: options.half_close_timeout,
             max_head_bytes: size(options.max_head_bytes),
             max_connections: size(options.max_connections),
             grace: options.grace,
@@ -173,6 +177,7 @@ impl Default for LimitOptions {
             header_timeout: 10 * second,
             idle_timeout: 75 * second,
             write_timeout: 30 * second,
+            half_close_timeout: 5 * second,
             max_head_bytes: 32_768,
             max_connections: 1024,
             grace: 10 * second,

@@ -1,5 +1,6 @@
 //! What a program does around its server: logs, signals, exit codes.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -51,27 +52,45 @@ pub async fn until_stopped<F: Future>(shutdown: impl FnOnce() -> F) -> io::Resul
     }
 }
 
-/// Does this at each SIGHUP, for as long as it is polled.
-///
-/// Ends only if signals cannot be received, and tells why. Where there is no such signal it does nothing.
-#[cfg(unix)]
-pub async fn at_each_hangup(mut act: impl FnMut()) -> io::Error {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::hangup()) {
-        Ok(mut hangups) => {
-            while hangups.recv().await.is_some() {
-                act();
-            }
-            std::future::pending().await
-        }
-        Err(error) => error,
-    }
+/// The SIGHUPs of this process. Where there is no such signal, or it cannot be received, there are none.
+#[derive(Debug)]
+pub struct Hangups {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
 }
 
-/// As on Unix, where there is such a signal.
-#[cfg(not(unix))]
-pub async fn at_each_hangup(_: impl FnMut()) -> io::Error {
-    std::future::pending().await
+impl Hangups {
+    /// Takes them over: from here on none of them ends the process. Where that cannot be done the log says so, and that is
+    /// all: a server that cannot be told to read a file again is still a server.
+    #[must_use]
+    #[cfg(unix)]
+    pub fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let received = signal(SignalKind::hangup());
+        let signal = received.inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be received")).ok();
+        Self { signal }
+    }
+
+    /// As on Unix, where there is such a signal.
+    #[must_use]
+    #[cfg(not(unix))]
+    pub fn listen() -> Self {
+        Self {}
+    }
+
+    /// Does this at each of them, for as long as it is polled.
+    pub async fn each(self, act: impl FnMut()) -> Infallible {
+        #[cfg(unix)]
+        if let Some(mut signal) = self.signal {
+            let mut act = act;
+            while signal.recv().await.is_some() {
+                act();
+            }
+        }
+        #[cfg(not(unix))]
+        drop(act);
+        std::future::pending().await
+    }
 }
 
 #[cfg(unix)]
@@ -109,5 +128,17 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn a_signal_that_cannot_be_received_ends_nothing() {
+        let without = Hangups { signal: None };
+        assert!(without.each(|| panic!("there is none")).now_or_never().is_none());
     }
 }

@@ -21,20 +21,20 @@ fn queries() -> Vec<String> {
 }
 
 /// The words of a query: names of metrics, labels and functions.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty())
 }
 
 /// The labels that a query names: in a selector, in a grouping, or asked for by themselves.
-fn labels(query: &str) -> BTreeSet<&str> {
+pub(super) fn labels(query: &str) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     for (at, _) in query.match_indices('{') {
         let selector = &query[at + 1..at + query[at..].find('}').unwrap()];
         // No value has a comma in it.
         found.extend(selector.split(',').filter_map(|matcher| words(matcher).next()));
     }
-    for (at, _) in query.match_indices(" by (") {
-        found.extend(words(&query[at + 5..at + query[at..].find(')').unwrap()]));
+    for (at, grouping) in query.match_indices(" by (").chain(query.match_indices(" on (")) {
+        found.extend(words(&query[at + grouping.len()..at + query[at..].find(')').unwrap()]));
     }
     if let Some(arguments) = query.strip_prefix("label_values(") {
         found.extend(words(arguments).last());
@@ -42,7 +42,7 @@ fn labels(query: &str) -> BTreeSet<&str> {
     found
 }
 
-fn metrics(query: &str) -> BTreeSet<&str> {
+pub(super) fn metrics(query: &str) -> BTreeSet<&str> {
     words(query).filter(|word| word.starts_with("resilience_")).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What clients send, good and bad: nothing that is wrong gets to the upstream or counts against it.
 
-use super::Rig;
+use super::{Rig, UNKNOWN};
 use examples::gateway::{self, Config};
 use http::Method;
 use serde_json::{Value, json};
@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex};
 use support::client::raw;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
-
-const UNKNOWN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_body_is_said_before_anything_is_sent() {

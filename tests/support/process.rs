@@ -5,8 +5,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::timeout;
 
 /// However busy the machine is, a program has done by then what it is asked for.
@@ -38,7 +38,10 @@ pub fn program(name: &str) -> PathBuf {
 /// A program with these variables and no others.
 #[must_use]
 pub fn command(name: &str, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(program(name));
+    over_pipes(Command::new(program(name)), variables)
+}
+
+fn over_pipes(mut command: Command, variables: &[(&str, &str)]) -> Command {
     command.env_clear().envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -80,6 +83,33 @@ impl Running {
         Self { child, client: Client::new(&address), address }
     }
 
+    /// As [`start`](Self::start), with what it says on standard error to be read.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub async fn start_with_log(name: &str, variables: &[(&str, &str)]) -> (Self, Log) {
+        Self::spawned(command(name, variables)).await
+    }
+
+    /// As [`start_with_log`](Self::start_with_log), and it may have only so many files and connections open.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub async fn start_with_few_descriptors(name: &str, number: u32, variables: &[(&str, &str)]) -> (Self, Log) {
+        let mut limited = over_pipes(Command::new("sh"), variables);
+        limited.arg("-c").arg(format!("ulimit -n {number} && exec \"$0\"")).arg(program(name));
+        Self::spawned(limited).await
+    }
+
+    async fn spawned(mut command: Command) -> (Self, Log) {
+        let mut child = command.spawn().expect("it starts");
+        let log = Log(BufReader::new(child.stderr.take().expect("it is piped")).lines());
+        let address = address(child.stdout.take().expect("it is piped")).await;
+        (Self { child, client: Client::new(&address), address }, log)
+    }
+
     /// The id of the process.
     ///
     /// # Panics
@@ -116,5 +146,41 @@ impl Running {
     /// If it does not come.
     pub async fn ended(mut self) -> ExitStatus {
         timeout(LONGEST, self.child.wait()).await.expect("it ends").expect("it has a status")
+    }
+}
+
+/// What a program says on standard error. It has to be read: what is not would hold the program up once the pipe is full.
+#[derive(Debug)]
+pub struct Log(Lines<BufReader<ChildStderr>>);
+
+impl Log {
+    /// The next line in which this text stands.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come.
+    pub async fn line(&mut self, text: &str) -> String {
+        let found = async {
+            loop {
+                let line = self.0.next_line().await.expect("text").unwrap_or_else(|| panic!("it ended without {text}"));
+                if line.contains(text) {
+                    return line;
+                }
+            }
+        };
+        timeout(LONGEST, found).await.unwrap_or_else(|_| panic!("in vain: {text}"))
+    }
+    /// All that is left to be said until it ends.
+    ///
+    /// # Panics
+    ///
+    /// If it is no text.
+    pub async fn rest(mut self) -> String {
+        let mut said = String::new();
+        while let Some(line) = self.0.next_line().await.expect("text") {
+            said.push_str(&line);
+            said.push('\n');
+        }
+        said
     }
 }

@@ -34,11 +34,11 @@ use std::sync::Arc;
 
 pub use config::{Config, StoreKind};
 
-use self::faults::FaultPlan;
+use self::faults::{FaultPlan, Faults};
 use crate::config::DatabaseUrl;
 use crate::http::Server;
 use crate::http::router::RouterError;
-use crate::http::serve::{self, Drained};
+use crate::http::serve::{self, Drained, Listen};
 use crate::process;
 use crate::store::{Durable, Memory, OpenError, Store, StoreOptions};
 
@@ -115,7 +115,23 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let bind = Server::bind(addr, config.limits.into()).await;
     let server = bind.map_err(|cause| StartError::Bind { addr, cause })?;
     let store = open(&config).await?;
-    let faults = Arc::new(FaultPlan::new(config.faults));
+    assemble(config.faults, server, store)
+}
+
+/// Starts an event API on a network that is brought along, such as a simulated one, with a store that is open already and
+/// may outlive it.
+///
+/// # Errors
+///
+/// [`StartError`].
+pub fn start_on<L: Listen>(config: Config, listener: L, store: Arc<dyn Store>) -> Result<Running, StartError> {
+    let addr = config.addr;
+    let server = Server::on(listener, config.limits.into()).map_err(|cause| StartError::Bind { addr, cause })?;
+    assemble(config.faults, server, store)
+}
+
+fn assemble<L: Listen>(faults: Faults, server: Server<L>, store: Arc<dyn Store>) -> Result<Running, StartError> {
+    let faults = Arc::new(FaultPlan::new(faults));
     let router = routes::router(Arc::clone(&store), Arc::clone(&faults))?;
     Ok(Running { server: server.start(router), store, faults })
 }

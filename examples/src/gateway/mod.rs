@@ -55,4 +55,4 @@ pub use config::{Config, ConfigError};
 pub use limits::Bounds;
 pub use policy::{PolicyArgs, PolicyProblem};
 pub use run::run;
-pub use start::{Running, StartError, start};
+pub use start::{Running, StartError, start, start_on};

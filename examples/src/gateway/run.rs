@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 /// Runs a gateway until the process is told to end. Says on standard output where it listens and what to try.
 ///
-/// On Unix SIGHUP has the policy of the breaker read again.
+/// On Unix SIGHUP has the policy of the breaker read again, from the moment on that it says where it listens. What is open
+/// stays open, and a policy that makes no sense changes nothing but the log.
 pub async fn run(mut config: Config) -> ExitCode {
     // What is not text is none of ours.
     let vars =
@@ -17,6 +18,8 @@ pub async fn run(mut config: Config) -> ExitCode {
     let upstream = config.upstream_url.clone();
     let data = config.data_dir.display().to_string();
     let issuer = config.oauth.oauth_issuer.clone();
+    // Before anybody can know of this process: until then a SIGHUP would end it.
+    let hangups = process::Hangups::listen();
     let gateway = match start(config).await {
         Ok(gateway) => gateway,
         Err(error) => return process::failed(&error),
@@ -26,7 +29,7 @@ pub async fn run(mut config: Config) -> ExitCode {
     let stopped = process::until_stopped(|| gateway.shutdown());
     tokio::select! {
         code = stopped => code.unwrap_or_else(|error| process::failed(&error)),
-        error = process::at_each_hangup(|| policy.reload(&breaker)) => process::failed(&error),
+        never = hangups.each(|| policy.reload(&breaker)) => match never {},
     }
 }
 

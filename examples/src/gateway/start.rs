@@ -11,14 +11,15 @@ use super::observed::Observed;
 use super::policy::PolicyProblem;
 use super::routes::routes;
 use super::status::{self, Journal, Status, Streams};
-use super::upstream::{Base, ClientSettings, HttpClient, Upstream};
+use super::upstream::{Base, ClientSettings, HttpClient, Upstream, tcp};
 use crate::event_api;
 use crate::http::router::RouterError;
-use crate::http::serve::Drained;
+use crate::http::serve::{Drained, Listen};
 use crate::http::{self, Server};
 use ::http::Method;
-use resilience::Breaker;
+use hyper_util::client::legacy::connect::Connect;
 use resilience::observe::{NameTaken, Tracing, Watched};
+use resilience::{Breaker, Policy, clock};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -130,11 +131,52 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     if base.is(server.addr()) {
         return Err(ConfigError::new("UPSTREAM_URL", "is the address of this gateway itself").into());
     }
+    let connector = tcp(config.bounds.upstream_timeout);
+    assemble(&config, Found { auth, policy, base, own }, server, connector)
+}
 
+/// Starts a gateway on a network that is brought along, in front of the upstream of its configuration: clients come from
+/// the listener, and the upstream is reached by the connector. That is how the gateway runs on a simulated network.
+///
+/// Whoever has bound the listener knows who can reach it; nothing is checked about its address.
+///
+/// # Errors
+///
+/// [`StartError`], also if no upstream is configured.
+pub async fn start_on<L, C>(config: Config, listener: L, connector: C) -> Result<Running, StartError>
+where
+    L: Listen,
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    let auth = Authenticator::new(&config.oauth).await?;
+    let policy = config.policy.policy()?;
+    let url = config.upstream_url.as_deref().ok_or_else(|| ConfigError::new("UPSTREAM_URL", "is missing"))?;
+    let base = Base::parse(url).map_err(|problem| ConfigError::new("UPSTREAM_URL", problem))?;
+    let addr = config.gateway_addr;
+    let server = Server::on(listener, config.limits.into()).map_err(|cause| StartError::Bind { addr, cause })?;
+    assemble(&config, Found { auth, policy, base, own: None }, server, connector)
+}
+
+/// What had to be found out before the gateway can be put together.
+struct Found {
+    auth: Authenticator,
+    policy: Policy,
+    base: Base,
+    own: Option<event_api::Running>,
+}
+
+fn assemble<L, C>(config: &Config, found: Found, server: Server<L>, connector: C) -> Result<Running, StartError>
+where
+    L: Listen,
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    let Found { auth, policy, base, own } = found;
     let journal = Journal::new();
     let breaker = Breaker::builder()
         .name("addEvent")
         .policy(policy)
+        // The one that the gateway's deadlines go by: it stands still, or jumps, where they do.
+        .clock(clock::Tokio::new())
         .observer(Tracing::new())
         .observer(journal.clone())
         .count_successes()
@@ -144,13 +186,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let watched = Watched::new();
     watched.add(&breaker)?;
     let metrics = Arc::new(Metrics::new(&watched));
-    let client = HttpClient::new(ClientSettings {
+    let settings = ClientSettings {
         base,
         timeout: config.bounds.upstream_timeout,
         max_answer: size(config.bounds.max_answer_bytes),
         idle_connections: size(config.bounds.upstream_idle_connections),
-    });
-    let upstream = Upstream::new(client, Arc::clone(&metrics));
+    };
+    let upstream = Upstream::new(HttpClient::new(settings, connector), Arc::clone(&metrics));
     let lookups = Lookups::new(upstream.clone(), config.bounds.cache());
     let (ending, is_ending) = watch::channel(false);
     let calls = metrics.calls.clone();

@@ -95,9 +95,10 @@
 //! | What would a policy in shadow do? | `rate(resilience_shadow_refusals_total[5m])` |
 //! | Has somebody forgotten to lift what was forced? | `resilience_overlay{overlay!="automatic"} == 1` |
 //!
-//! Worth an alert: open for longer than your longest cool-down
-//! (`min_over_time(resilience_state{state="open"}[5m]) == 1`), and an overlay that nobody lifts. A trip by itself is the
-//! breaker at work.
+//! Worth an alert: open for most of the time (`rate(resilience_open_seconds_total[10m]) > 0.8`; the state itself reads
+//! half-open for a moment after each cool-down), closing and tripping again, a large share of callers turned away, a server
+//! that asks to be left alone for long, and an overlay that nobody lifts. A trip by itself is the breaker at work.
 //!
-//! The repository has a dashboard for Grafana that uses these names: `examples/grafana/resilience.json`. The gateway of
-//! the examples exports them at `/metrics`.
+//! The repository has these alerts as rules for Prometheus, `examples/grafana/alerts.yaml`, and a dashboard for Grafana,
+//! `examples/grafana/resilience.json`; tests hold both against the names above. The gateway of the examples exports them at
+//! `/metrics`.

@@ -10,7 +10,8 @@ static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 ///
 /// The value is a signed 32-bit integer in ASCII without leading zeros. A negative one means "do not try again", which
 /// says nothing about when the service will be well; so it is no wait, and neither are zero and everything malformed.
-/// Of several values the longest counts.
+/// Of several values (the header repeated, by a server or by a proxy on the way) the longest counts, and those that are no
+/// wait take nothing from it; a list in one value, like `5, 6`, is malformed.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};
@@ -32,7 +33,8 @@ pub fn grpc_pushback(metadata: &HeaderMap) -> Option<Duration> {
     metadata.get_all(&PUSHBACK).into_iter().filter_map(one).max()
 }
 
-/// Whether `grpc-retry-pushback-ms` asks not to try again: it does by a negative value, and by one that is malformed.
+/// Whether `grpc-retry-pushback-ms` asks not to try again: it does by a negative value, and by one that is malformed. Of
+/// several values one that does is enough, whatever the others say.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue};

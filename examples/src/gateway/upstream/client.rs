@@ -4,16 +4,21 @@ use super::trouble::{Refusal, Trouble};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
+use std::{io, iter};
+use tower::ServiceExt;
+use tower::util::BoxCloneSyncService;
 
 /// Idle connections are dropped before the upstream drops them: a POST sent on a connection that is just being closed
 /// would be an ambiguous failure, and it is never repeated.
@@ -83,19 +88,28 @@ impl Base {
     }
 }
 
-/// The pooled client.
+/// Connects over TCP, and looks names up as the system does.
+pub(crate) fn tcp(timeout: Duration) -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    // Divided between the addresses that a name has: one that is silent does not use up the time of the others.
+    connector.set_connect_timeout(Some(timeout));
+    connector
+}
+
+/// The pooled client, over whatever connects it.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, ClientError>,
     settings: ClientSettings,
     host: HeaderValue,
 }
 
 impl HttpClient {
-    pub(crate) fn new(settings: ClientSettings) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(settings.timeout));
+    pub(crate) fn new<C>(settings: ClientSettings, connector: C) -> Self
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -106,7 +120,7 @@ impl HttpClient {
             .build(connector);
         // An authority that parsed is made of visible ASCII, so this is the name as it stands.
         let host = HeaderValue::from_str(settings.base.authority.as_str()).unwrap_or(HeaderValue::from_static(""));
-        Self { client, settings, host }
+        Self { client: BoxCloneSyncService::new(client), settings, host }
     }
 
     /// Sends a request and reads its answer as JSON.
@@ -148,9 +162,7 @@ impl HttpClient {
 
         // One deadline for all of it: an upstream that drips its body is as silent as one that says nothing.
         let answer = async {
-            let response = self.client.request(request).await.map_err(|error| {
-                if error.is_connect() { Trouble::Unreachable } else { Trouble::Broken("a broken connection") }
-            })?;
+            let response = self.client.clone().oneshot(request).await.map_err(|error| no_answer(&error))?;
             let (head, body) = response.into_parts();
             let body = self.read(head.status, &head.headers, body).await?;
             Ok((head.headers, body))
@@ -184,6 +196,18 @@ impl HttpClient {
         let fields = objection.unwrap_or_default().errors.into_iter().map(|error| error.field).collect();
         Err(Trouble::Refused(Refusal { status, retry_after: headers.get(RETRY_AFTER).cloned(), fields }))
     }
+}
+
+/// A connection that was not made in time is silence like any other. The time for connecting is as long as the deadline
+/// around it, so that it would be chance whether a client is told 502 or 504.
+fn no_answer(error: &ClientError) -> Trouble {
+    if !error.is_connect() {
+        return Trouble::Broken("a broken connection");
+    }
+    let mut causes = iter::successors(error.source(), |error| (*error).source());
+    let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    let in_time = !causes.any(|cause| cause.downcast_ref().is_some_and(timed_out));
+    if in_time { Trouble::Unreachable } else { Trouble::Silent }
 }
 
 /// The one thing in the upstream's problem document that is looked at: which fields it names.

@@ -5,7 +5,7 @@ mod client;
 mod trouble;
 
 pub(crate) use api::{REPLAYED, Upstream};
-pub(crate) use client::{Base, ClientSettings, HttpClient};
+pub(crate) use client::{Base, ClientSettings, HttpClient, tcp};
 pub(crate) use trouble::Trouble;
 
 #[cfg(test)]

@@ -3,21 +3,29 @@
 use super::client::*;
 use super::trouble::*;
 use bytes::Bytes;
+use http::Uri;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::future::pending;
+use std::future::{pending, ready};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tower::service_fn;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+fn settings(base: &str) -> ClientSettings {
+    ClientSettings { base: Base::parse(base).unwrap(), timeout: TIMEOUT, max_answer: 4096, idle_connections: 4 }
+}
 
 fn client(base: &str) -> HttpClient {
-    HttpClient::new(ClientSettings {
-        base: Base::parse(base).unwrap(),
-        timeout: Duration::from_secs(5),
-        max_answer: 4096,
-        idle_connections: 4,
-    })
+    HttpClient::new(settings(base), tcp(TIMEOUT))
 }
 
 /// What a scripted upstream does with a connection once it has read a request.
@@ -27,6 +35,8 @@ enum Then {
     SayAndHang(&'static str),
     /// Answers the first request of each connection, then ends it: a stale connection in the pool.
     AnswerOnce,
+    /// A body without an announced length, for as long as anybody reads.
+    Endless,
     Reset,
 }
 
@@ -60,6 +70,10 @@ async fn converse(mut stream: TcpStream, then: Then, seen: Arc<AtomicUsize>) {
             pending::<()>().await;
         }
         Then::AnswerOnce => stream.write_all(json("{}").as_bytes()).await.unwrap(),
+        Then::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[").await.unwrap();
+            while stream.write_all(&[b'['; 1024]).await.is_ok() {}
+        }
         Then::Reset => stream.set_zero_linger().unwrap(),
     }
 }
@@ -103,6 +117,28 @@ async fn nobody_listening_is_unreachable() {
 }
 
 #[tokio::test]
+async fn a_name_that_does_not_resolve_is_unreachable() {
+    let resolver =
+        service_fn(|_: Name| ready(Err::<std::vec::IntoIter<SocketAddr>, _>(io::Error::other("no such name"))));
+    let connector = HttpConnector::new_with_resolver(resolver);
+    let outcome = HttpClient::new(settings("http://upstream"), connector).get::<Value>("/x").await;
+    assert_eq!(outcome, Err(Trouble::Unreachable));
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_in_time_is_silence_whoever_sees_it_first() {
+    for (kind, trouble) in [
+        (io::ErrorKind::TimedOut, Trouble::Silent),
+        (io::ErrorKind::ConnectionRefused, Trouble::Unreachable),
+        (io::ErrorKind::HostUnreachable, Trouble::Unreachable),
+    ] {
+        let connector = service_fn(move |_: Uri| ready(Err::<TokioIo<TcpStream>, _>(io::Error::from(kind))));
+        let outcome = HttpClient::new(settings("http://upstream"), connector).get::<Value>("/x").await;
+        assert_eq!(outcome, Err(trouble), "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_answer_is_broken() {
     for (text, what) in [
         ("", "a broken connection"),
@@ -130,6 +166,7 @@ async fn what_is_no_answer_is_broken() {
 async fn a_body_is_read_up_to_its_bound() {
     let announced = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n{";
     assert_eq!(get(Then::SayAndHang(announced)).await, Err(Trouble::Broken("too long a body")));
+    assert_eq!(get(Then::Endless).await, Err(Trouble::Broken("too long a body")));
 }
 
 #[tokio::test(start_paused = true)]

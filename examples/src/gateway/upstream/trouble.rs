@@ -11,7 +11,7 @@ pub(crate) enum Trouble {
     Unreachable,
     /// It answered with something that is no answer; the words say what. A request may have been carried out.
     Broken(&'static str),
-    /// Nothing came within the time for one try. A request may have been carried out.
+    /// Nothing came within the time for one try, perhaps not even a connection. A request may have been carried out.
     Silent,
     /// It answered, with a status that says no.
     Refused(Refusal),

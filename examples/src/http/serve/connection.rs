@@ -9,14 +9,13 @@ use std::task::Poll;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::edge::Edge;
 use super::pace::{Pace, Paced};
 use super::wire::{self, Sever, Wire};
-use super::{HttpService, ServerLimits};
+use super::{HttpService, ServerLimits, Socket};
 
 /// What hyper accepts as its smallest buffer.
 const LEAST_BUFFER: usize = 8192;
@@ -28,15 +27,14 @@ enum End {
 }
 
 /// Serves the requests of a connection until it ends, whoever ends it.
-pub(super) async fn run<S: HttpService>(
-    stream: TcpStream,
+pub(super) async fn run<C: Socket, S: HttpService>(
+    socket: C,
     peer: SocketAddr,
     service: S,
     limits: ServerLimits,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Answers are written whole; waiting for more to send with them only delays them.
-    stream.set_nodelay(true).ok();
+    socket.send_at_once().ok();
     let pace = Pace::new(limits);
     let (wire, mut severed) = Wire::new();
     let edge = Edge { service, peer, wire, limits, pace: Arc::clone(&pace) };
@@ -47,7 +45,7 @@ pub(super) async fn run<S: HttpService>(
         .header_read_timeout(limits.header_timeout.saturating_add(limits.idle_timeout))
         .max_buf_size(limits.max_head_bytes.max(LEAST_BUFFER))
         .serve_connection(
-            TokioIo::new(Paced::new(stream, Arc::clone(&pace))),
+            TokioIo::new(Paced::new(socket, Arc::clone(&pace))),
             service_fn(move |request| edge.clone().answer(request)),
         );
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::pace::{InFlight, Pace};
+use super::pace::{Arriving, InFlight, Pace};
 use super::{HttpService, ServerLimits, Wire};
 use crate::http::router::{NO_ROUTE, RouteSlot};
 use crate::http::{Body, BoxError, Problem};
@@ -74,9 +74,23 @@ pub(super) struct Edge<S> {
 
 impl<S: HttpService> Edge<S> {
     /// Answers a request, logs it, and lets no panic through.
-    pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response<Watched>, Infallible> {
+    ///
+    /// It is in flight from this call on, and not only when the future is polled: hyper may read on before that.
+    pub(super) fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Watched>, Infallible>> {
         let in_flight = self.pace.request();
-        let mut request = request.map(Body::stream);
+        self.answer_in_flight(request, in_flight)
+    }
+
+    async fn answer_in_flight(
+        self,
+        request: Request<Incoming>,
+        in_flight: InFlight,
+    ) -> Result<Response<Watched>, Infallible> {
+        let pace = Arc::clone(&self.pace);
+        let mut request = request.map(|body| Body::stream(Arriving { body, pace }));
         let id = RequestId::of(&request);
         let mut record = Record::new(&request, self.peer, &id);
         let mut response = match check(&mut request, self.limits.max_head_bytes) {

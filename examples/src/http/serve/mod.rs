@@ -8,6 +8,7 @@
 //! | sends the absolute form (`GET http://elsewhere/x`) | the answer for `/x`; nobody behind this module sees `elsewhere` |
 //! | is slow with the head of a request, or opens a connection and says nothing | closed after [`ServerLimits::header_timeout`] |
 //! | keeps an idle connection | closed after [`ServerLimits::idle_timeout`] |
+//! | closes its side of the connection after its request, and waits | its answer; closed after [`ServerLimits::half_close_timeout`] without a byte of it, as it may as well have gone |
 //! | does not read its answer | closed after [`ServerLimits::write_timeout`] without progress |
 //! | is slow with a body, or sends too much | 408 or 413, see [`json`](super::json) |
 //! | is one too many | waits in the listener's queue until one of [`ServerLimits::max_connections`] is gone |
@@ -22,22 +23,23 @@
 mod connection;
 mod edge;
 mod pace;
+mod socket;
 mod wire;
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 pub use edge::{Peer, RequestId};
+pub use socket::{Listen, Socket};
 pub use wire::{Sever, Wire};
 
 use super::Body;
@@ -52,6 +54,9 @@ pub struct ServerLimits {
     pub idle_timeout: Duration,
     /// How long a client may take nothing of its answer. Default 30 s.
     pub write_timeout: Duration,
+    /// How long a client that has closed its own side is owed an answer: one that has gone looks the same. Each byte that it
+    /// takes begins the time anew. Default 5 s; zero: not at all.
+    pub half_close_timeout: Duration,
     /// The size of a head in bytes, at least 8192; a longer one is 431. Default 32 KiB.
     pub max_head_bytes: usize,
     /// Connections at a time. Default 1024.
@@ -68,6 +73,7 @@ impl Default for ServerLimits {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            half_close_timeout: Duration::from_secs(5),
             max_head_bytes: 32 * 1024,
             max_connections: 1024,
             grace: Duration::from_secs(10),
@@ -92,8 +98,8 @@ impl<S> HttpService for S where
 
 /// A socket that is bound, before anything is accepted from it.
 #[derive(Debug)]
-pub struct Server {
-    listener: TcpListener,
+pub struct Server<L = TcpListener> {
+    listener: L,
     addr: SocketAddr,
     limits: ServerLimits,
 }
@@ -105,7 +111,17 @@ impl Server {
     ///
     /// If the address cannot be bound.
     pub async fn bind(addr: SocketAddr, limits: ServerLimits) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr).await?;
+        Self::on(TcpListener::bind(addr).await?, limits)
+    }
+}
+
+impl<L: Listen> Server<L> {
+    /// Takes what is bound already, on whatever network.
+    ///
+    /// # Errors
+    ///
+    /// If its address cannot be had.
+    pub fn on(listener: L, limits: ServerLimits) -> io::Result<Self> {
         let addr = listener.local_addr()?;
         Ok(Self { listener, addr, limits })
     }
@@ -156,19 +172,8 @@ impl Running {
     }
 }
 
-/// Where connections come from; apart from the listener so that tests can let it fail.
-trait Accept: Send + 'static {
-    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
-}
-
-impl Accept for TcpListener {
-    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send {
-        TcpListener::accept(self)
-    }
-}
-
-async fn accept<A: Accept, S: HttpService>(
-    mut listener: A,
+async fn accept<L: Listen, S: HttpService>(
+    mut listener: L,
     service: S,
     limits: ServerLimits,
     mut stopped: watch::Receiver<bool>,

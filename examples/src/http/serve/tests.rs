@@ -1,3 +1,5 @@
+mod half_closed;
+
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -8,6 +10,7 @@ use http_body::Frame;
 use http_body_util::StreamBody;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -278,7 +281,13 @@ async fn what_does_not_finish_in_time_is_cut() {
 /// A listener that is out of file descriptors once, then goes on.
 struct Exhausted(TcpListener, u32);
 
-impl Accept for Exhausted {
+impl Listen for Exhausted {
+    type Socket = TcpStream;
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         const EMFILE: i32 = 24;
         if self.1 > 0 {

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
+
+use super::Socket;
 
 /// How a connection is ended in the middle of things.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,14 +51,14 @@ impl fmt::Debug for Wire {
 }
 
 /// Ends a socket as told.
-pub(super) async fn sever(mut stream: TcpStream, how: Sever) {
+pub(super) async fn sever(mut socket: impl Socket, how: Sever) {
     let done = match how {
         Sever::Close => Ok(()),
-        Sever::Reset => stream.set_zero_linger(),
+        Sever::Reset => socket.reset_when_dropped(),
         Sever::Garbage(bytes) => {
             let write = async {
-                stream.write_all(&bytes).await?;
-                stream.shutdown().await
+                socket.write_all(&bytes).await?;
+                socket.shutdown().await
             };
             // The client may not be reading; the connection ends either way.
             timeout(Duration::from_secs(1), write).await.unwrap_or(Ok(()))

@@ -1,5 +1,5 @@
 use super::headers;
-use crate::hint::grpc_pushback;
+use crate::hint::{grpc_forbids_retry, grpc_pushback};
 use http::HeaderMap;
 use std::time::Duration;
 
@@ -31,10 +31,22 @@ fn zero_and_what_is_malformed_is_as_if_absent() {
 }
 
 #[test]
-fn of_several_values_the_longest_counts() {
-    let map =
-        headers(&[("grpc-retry-pushback-ms", "10"), ("grpc-retry-pushback-ms", "20"), ("grpc-retry-pushback-ms", "x")]);
-    assert_eq!(grpc_pushback(&map), Some(Duration::from_millis(20)));
+fn of_several_values_the_longest_counts_and_one_that_forbids_is_enough() {
+    for (values, wait, forbids) in [
+        (&["10", "20"][..], Some(20), false),
+        (&["20", "10", "0"], Some(20), false),
+        (&["0", "0"], None, false),
+        (&["10", "20", "x"], Some(20), true),
+        (&["-1", "30"], Some(30), true),
+        (&["30", "-1"], Some(30), true),
+        (&["-1", "-1"], None, true),
+        (&["10, 20"], None, true),
+    ] {
+        let all: Vec<_> = values.iter().map(|value| ("grpc-retry-pushback-ms", *value)).collect();
+        let map = headers(&all);
+        assert_eq!(grpc_pushback(&map), wait.map(Duration::from_millis), "{values:?}");
+        assert_eq!(grpc_forbids_retry(&map), forbids, "{values:?}");
+    }
 }
 
 #[test]
