@@ -11,15 +11,6 @@ use std::str::FromStr;
 const DEFAULT: &str = "default";
 
 /// A value of `--policy`: a file, settings, or the default.
-///
-/// ```
-/// use examples::replay::PolicyArg;
-///
-/// let named: PolicyArg = "patient:failures=5,within=1m,delays=1s,5s,30s".parse()?;
-/// let (name, policy) = (named.name().to_owned(), named.policy()?);
-/// assert_eq!((name.as_str(), policy.window.unwrap().failures), ("patient", 5));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyArg {
     name: String,

@@ -4,11 +4,12 @@ use super::log::{Log, Unreadable};
 use super::play::{Tripped, Verdict};
 use super::policies::described;
 use super::traffic::{Count, Traffic};
+use jiff::Timestamp;
 use resilience::machine::{Rule, Trip};
 use resilience::{Policy, PolicyError, State};
 use serde::Serialize;
 use std::fmt::Write;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A log, and what each policy would have done with it.
 #[derive(Clone, Debug)]
@@ -293,16 +294,10 @@ fn aligned(rows: &[Vec<String>], texts: usize) -> String {
     text
 }
 
-/// A point in time, to the millisecond; as a number where the calendar of RFC 3339 does not reach.
+/// A point in time, to the millisecond; as a number where the calendar ends.
 fn date(micros: i64) -> String {
-    const END: u64 = 253_402_300_800_000_000;
-    match u64::try_from(micros).ok().filter(|micros| *micros < END) {
-        Some(micros) => {
-            let at = SystemTime::UNIX_EPOCH + Duration::from_micros(micros);
-            humantime::format_rfc3339_millis(at).to_string()
-        }
-        None => format!("{micros} µs since 1970"),
-    }
+    Timestamp::from_microsecond(micros)
+        .map_or_else(|_| format!("{micros} µs since 1970"), |timestamp| format!("{timestamp:.3}"))
 }
 
 /// A time to about three digits.

@@ -45,23 +45,6 @@ pub struct Count {
 ///
 /// What is the same for every policy is worked out once, by [`new`](Self::new): a log has its lines in the order in which
 /// calls ended, while a breaker is asked when they begin.
-///
-/// ```
-/// use examples::replay::{Entry, Outcome, Traffic};
-/// use resilience::Policy;
-///
-/// // A second apart, and each takes a tenth of it; the line of the first one comes last.
-/// let entry = |second, outcome| Entry { start: second * 1_000_000, took: 100_000, outcome };
-/// let traffic = Traffic::new(vec![
-///     entry(1, Outcome::Failure),
-///     entry(2, Outcome::Failure),
-///     entry(3, Outcome::Success),
-///     entry(0, Outcome::Failure),
-/// ]);
-/// let verdict = traffic.play(&Policy::default())?;
-/// assert_eq!((verdict.trips.len(), verdict.refused.calls, verdict.refused.answered), (1, 1, 1));
-/// # Ok::<(), resilience::PolicyError>(())
-/// ```
 #[derive(Clone, Debug)]
 pub struct Traffic {
     calls: Vec<Entry>,

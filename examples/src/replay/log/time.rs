@@ -1,15 +1,11 @@
 //! When a line was written, and how long its call took.
 
+use jiff::Timestamp;
+use jiff::fmt::strtime;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
 
 /// `10/Oct/2000:13:55:36 -0700`, as Apache and nginx write it.
-const COMMON: &[BorrowedFormatItem<'_>] = format_description!(
-    "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
-);
+const COMMON: &str = "%d/%b/%Y:%H:%M:%S %z";
 
 /// A point in time, in microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +21,12 @@ pub(super) fn stamp(text: &str) -> Option<Stamp> {
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return text.parse().ok().and_then(since_1970).map(|stamp| Stamp { whole: !text.contains('.'), ..stamp });
     }
-    let date =
-        if text.contains('/') { OffsetDateTime::parse(text, COMMON) } else { OffsetDateTime::parse(text, &Rfc3339) };
-    let date = date.ok()?;
-    let micros = i64::try_from(date.unix_timestamp_nanos().div_euclid(1000)).ok()?;
+    let date = if text.contains('/') {
+        strtime::parse(COMMON, text).and_then(|date| date.to_timestamp())
+    } else {
+        text.parse::<Timestamp>()
+    };
+    let micros = date.ok()?.as_microsecond();
     Some(Stamp { micros, whole: !text.contains('.') })
 }
 
