@@ -1,6 +1,6 @@
 //! The flags of the replay.
 
-use super::log::Reading;
+use super::log::{Edge, Reading};
 use super::policies::PolicyArg;
 use clap::{Parser, ValueEnum};
 use resilience::classify::HttpStatus;
@@ -32,6 +32,9 @@ pub struct Config {
     /// What the plain number of a duration counts, where its name does not say it.
     #[arg(long, default_value = "s")]
     pub unit: Unit,
+    /// What the time of a line is the time of, where its name does not say it: nginx writes that of the end, Apache that of the start.
+    #[arg(long, default_value = "end")]
+    pub times: Edge,
     /// How many trips of each policy are listed.
     #[arg(long, default_value_t = 10)]
     pub trips: usize,
@@ -67,6 +70,6 @@ impl Config {
             Unit::Us => Duration::from_micros(1),
             Unit::Ns => Duration::from_nanos(1),
         };
-        Reading { unit, path: self.path.clone(), host: self.host.clone(), statuses }
+        Reading { unit, edge: self.times, path: self.path.clone(), host: self.host.clone(), statuses }
     }
 }

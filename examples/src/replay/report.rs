@@ -101,7 +101,7 @@ impl Report {
             line(format_args!("{} more were passed over: --path, --host", self.passed_over));
         }
         if self.untimed > 0 {
-            line(format_args!("{} have no duration, and are taken to begin when they end", self.untimed));
+            line(format_args!("{} have no duration, and are taken to be over at once", self.untimed));
         }
         if self.whole_seconds > 0 {
             line(format_args!("{} have a time in whole seconds: what is told is no more exact", self.whole_seconds));

@@ -1,7 +1,7 @@
 //! The common and the combined log format, of Apache and of nginx, with whatever stands behind them.
 
 use super::time::{stamp, took};
-use super::{Edge, Reading, Record};
+use super::{Reading, Record};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub(super) fn parse<'a>(line: &'a str, reading: &Reading) -> Result<Record<'a>, 
     fields.next();
     Ok(Record {
         stamp,
-        edge: Edge::End,
+        edge: reading.edge,
         status,
         took: last_time(fields, reading.unit),
         path: request.split(' ').nth(1).map(Cow::Borrowed),

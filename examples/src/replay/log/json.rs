@@ -8,21 +8,21 @@ use std::time::Duration;
 
 type Object = Map<String, Value>;
 
-/// Where a call's time stands, and whether it is that of its start. A dot leads into an object.
-const TIMES: [(&str, Edge); 13] = [
-    ("time", Edge::End),
-    ("ts", Edge::End),
-    ("timestamp", Edge::End),
-    ("@timestamp", Edge::End),
-    ("time_iso8601", Edge::End),
-    ("time_local", Edge::End),
-    ("msec", Edge::End),
-    ("end", Edge::End),
-    ("end_time", Edge::End),
-    ("start", Edge::Start),
-    ("start_time", Edge::Start),
-    ("started_at", Edge::Start),
-    ("StartUTC", Edge::Start),
+/// Where a call's time stands. A dot leads into an object. First those that say that it is the time of the start.
+const TIMES: [&str; 13] = [
+    "StartUTC",
+    "start_time",
+    "started_at",
+    "start",
+    "end_time",
+    "end",
+    "time",
+    "ts",
+    "timestamp",
+    "@timestamp",
+    "time_iso8601",
+    "time_local",
+    "msec",
 ];
 
 const STATUSES: [&str; 9] = [
@@ -67,13 +67,16 @@ const HOSTS: [&str; 6] = ["host", "request.host", "upstream", "authority", "serv
 
 pub(super) fn parse(line: &str, reading: &Reading) -> Result<Record<'static>, String> {
     let object: Object = serde_json::from_str(line).map_err(|error| format!("is no JSON object: {error}"))?;
-    let (name, value, edge) = TIMES
-        .iter()
-        .find_map(|(name, edge)| Some((name, get(&object, name)?, *edge)))
-        .ok_or_else(|| format!("no time: none of {}", names(TIMES.map(|(name, _)| name))))?;
+    let found = TIMES.iter().find_map(|name| Some((*name, get(&object, name)?)));
+    let (name, value) = found.ok_or_else(|| format!("no time: none of {}", TIMES.join(", ")))?;
+    let edge = match name {
+        "StartUTC" | "start_time" | "started_at" | "start" => Edge::Start,
+        "end_time" | "end" => Edge::End,
+        _ => reading.edge,
+    };
     let stamp = date(value).ok_or_else(|| format!("{name}: {value} is no time like \"2000-10-10T20:55:36Z\""))?;
     let status = STATUSES.iter().find_map(|name| get(&object, name));
-    let status = match status.ok_or_else(|| format!("no status: none of {}", names(STATUSES)))? {
+    let status = match status.ok_or_else(|| format!("no status: none of {}", STATUSES.join(", ")))? {
         Value::String(text) => super::status(text)?,
         other => super::status(&other.to_string())?,
     };
@@ -124,10 +127,6 @@ fn get<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
     })
 }
 
-fn names<const N: usize>(names: [&str; N]) -> String {
-    names.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,7 +156,7 @@ mod tests {
             ),
             // Traefik.
             (
-                r#"{"DownstreamStatus":503,"Duration":250000000,"RequestPath":"/a","StartUTC":"2000-10-10T20:55:36.5Z"}"#,
+                r#"{"time":"2000-10-10T20:55:37Z","DownstreamStatus":503,"Duration":250000000,"RequestPath":"/a","StartUTC":"2000-10-10T20:55:36.5Z"}"#,
                 Edge::Start,
                 Some(250),
                 Some("/a"),
@@ -187,10 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_that_of_the_end_or_as_it_was_asked_for_unless_its_name_says_another() {
+        for asked in [Edge::Start, Edge::End] {
+            let reading = Reading { edge: asked, ..Reading::default() };
+            for (name, edge) in [("ts", asked), ("end", Edge::End), ("start", Edge::Start)] {
+                let line = format!("{{\"{name}\":971211336,\"status\":200}}");
+                assert_eq!(parse(&line, &reading).unwrap().edge, edge, "{line}");
+            }
+        }
+    }
+
+    #[test]
     fn what_is_missing_or_wrong_is_named() {
         for (line, reason) in [
             ("{", "is no JSON object: EOF"),
-            (r#"{"status":200}"#, "no time: none of time, ts"),
+            (r#"{"status":200}"#, "no time: none of StartUTC, start_time"),
             (r#"{"time":"soon","status":200}"#, "time: \"soon\" is no time"),
             (r#"{"time":[],"status":200}"#, "time: [] is no time"),
             (r#"{"ts":971211336}"#, "no status: none of status,"),

@@ -30,6 +30,8 @@ const CLIENT_CLOSED: u16 = 499;
 pub struct Reading {
     /// What a plain number of a duration counts.
     pub unit: Duration,
+    /// What the time of a line is the time of, where it does not say it.
+    pub edge: Edge,
     /// Only calls whose path begins like this.
     pub path: Option<String>,
     /// Only calls to this host.
@@ -40,7 +42,8 @@ pub struct Reading {
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { unit: Duration::from_secs(1), path: None, host: None, statuses: HttpStatus::new().into() }
+        let statuses = HttpStatus::new().into();
+        Self { unit: Duration::from_secs(1), edge: Edge::End, path: None, host: None, statuses }
     }
 }
 
@@ -98,10 +101,12 @@ struct Record<'a> {
 }
 
 /// What the time of a line is the time of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Edge {
-    Start,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Edge {
+    /// The end of its call, as nginx writes it.
     End,
+    /// The start of its call, as Apache writes it.
+    Start,
 }
 
 impl Log {

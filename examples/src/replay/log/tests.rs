@@ -17,6 +17,9 @@ fn a_call_begins_when_its_line_was_written_less_the_time_that_it_took() {
     let started = Entry { start: 971_211_336_500_000, took: 1_500_000, outcome: Outcome::GivenUp };
     assert_eq!(log.entries, [ended, started]);
     assert_eq!((log.untimed, log.whole_seconds, log.unreadable), (0, 1, Unreadable::default()));
+    // Apache writes when the request came.
+    let log = read(NGINX.as_bytes(), &Reading { edge: Edge::Start, ..Reading::default() });
+    assert_eq!(log.entries[0].start, 971_211_336_000_000);
 }
 
 #[test]
