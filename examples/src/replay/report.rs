@@ -137,6 +137,9 @@ impl Report {
         row(&format!("  in vain, of {} that were answered", self.count.answered), &|played| {
             played.verdict.refused.answered.to_string()
         });
+        if self.played.iter().any(|played| played.verdict.refused.neither() > 0) {
+            row("  neither", &|played| played.verdict.refused.neither().to_string());
+        }
         if self.played.iter().any(|played| played.verdict.reasons.contains_key("quota")) {
             row("  for the quota", &|played| played.verdict.reasons.get("quota").unwrap_or(&0).to_string());
         }

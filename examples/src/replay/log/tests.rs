@@ -115,6 +115,8 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_the_bytes_every_line_is_a_call_or_a_complaint(bytes in bytes()) {
         let log = read(&bytes, &Reading::default());

@@ -146,6 +146,12 @@ fn slow_calls_are_timed_by_the_log_and_a_quota_refuses_without_a_trip() {
     let verdict = traffic(&[(0, 1, S), (100, 1, S), (200, 1, F)]).play(&policy).unwrap();
     assert_eq!((verdict.trips.len(), verdict.reasons), (0, BTreeMap::from([("quota", 2)])));
     assert_eq!(verdict.refused, count(2, 1, 1));
+
+    // Nor does what the quota refuses after a trip belong to that trip.
+    let policy = Policy { quota: policy.quota, ..self::policy() };
+    let verdict = traffic(&[(0, 1, F), (1200, 1, F), (2401, 1, S), (2500, 1, S)]).play(&policy).unwrap();
+    assert_eq!((verdict.reasons, verdict.trips.len()), (BTreeMap::from([("quota", 1)]), 1));
+    assert_eq!(verdict.trips[0].refused, Count::default());
 }
 
 #[test]
@@ -180,6 +186,8 @@ fn call() -> impl Strategy<Value = (i64, u64, Outcome)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn every_call_is_let_through_or_refused_and_every_refusal_belongs_to_a_trip(
         calls in prop::collection::vec(call(), 0..200),

@@ -39,6 +39,16 @@ fn several_policies_stand_side_by_side_with_their_trips() {
 }
 
 #[test]
+fn what_only_some_policies_refuse_has_a_row_of_its_own() {
+    let rows = ["  neither ", "  for the quota "];
+    let log = log(&[500, 500, 500, 408, 200, 200]);
+    let text = printed(&log, &["-", "--policy", "a:delay=2s", "--policy", "b:quota=10,quota-time=1h"]).unwrap();
+    assert!(rows.iter().all(|row| text.lines().any(|line| line.starts_with(row))), "{text}");
+    let text = printed(&log, &["-", "--policy", "a:failures=9"]).unwrap();
+    assert!(!rows.iter().any(|row| text.contains(row)), "{text}");
+}
+
+#[test]
 fn the_same_for_machines_tells_all_trips_and_the_lines_that_cannot_be_read() {
     let log = log(&[500; 9]) + "nonsense\n";
     let flags = ["-", "--json", "--trips", "0", "--policy", "x:failures=1,delays=1s"];
