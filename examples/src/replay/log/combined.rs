@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_common_and_the_combined_format_have_a_time_a_status_and_a_path() {
-        for rest in ["201 5", r#"201 - "-" "curl/8 \"quoted\" 9.9""#] {
+        for rest in ["201 5", r#"201 - "-" "curl/8 \" 9.9 \"""#] {
             let record = read(rest);
             assert_eq!(record.stamp, Stamp { micros: 971_211_336_000_000, whole: true });
             assert_eq!((record.status, record.took), (201, None), "{rest}");
