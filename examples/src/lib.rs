@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod http;
 pub mod load;
 pub mod process;
+pub mod replay;
 pub mod store;
 pub mod token;
 

@@ -35,6 +35,10 @@
 //! - **Forgiveness.** At once, unless the upstream comes back for seconds at a time and each return hurts it: forgiving
 //!   by time then drives the cool-down to its ceiling, and fewer calls are served.
 //!
+//! Do not guess where there is an access log. `cargo run --example replay -- access.log --policy …`, in the repository of this
+//! crate, plays it to several policies and tells of each when it would have tripped, what it would have refused, rightly and
+//! in vain, and which failures would have got through.
+//!
 //! # A quota
 //!
 //! An upstream with a known limit need not be found out by its refusals. Say the limit, `.quota(100).per(60 s)`, and in no

@@ -1,0 +1,3 @@
+mod program;
+mod readme;
+mod sample;
