@@ -18,6 +18,7 @@ use crate::http::serve::{Drained, Listen};
 use crate::http::{self, Server};
 use ::http::Method;
 use hyper_util::client::legacy::connect::Connect;
+use resilience::breaker::Builder;
 use resilience::observe::{NameTaken, Tracing, Watched};
 use resilience::{Breaker, Policy, clock};
 use std::io;
@@ -132,7 +133,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         return Err(ConfigError::new("UPSTREAM_URL", "is the address of this gateway itself").into());
     }
     let connector = tcp(config.bounds.upstream_timeout);
-    assemble(&config, Found { auth, policy, base, own }, server, connector)
+    assemble(&config, Found { auth, policy, base, own, builder: Breaker::builder() }, server, connector)
 }
 
 /// Starts a gateway on a network that is brought along, in front of the upstream of its configuration: clients come from
@@ -154,7 +155,9 @@ where
     let base = Base::parse(url).map_err(|problem| ConfigError::new("UPSTREAM_URL", problem))?;
     let addr = config.gateway_addr;
     let server = Server::on(listener, config.limits.into()).map_err(|cause| StartError::Bind { addr, cause })?;
-    assemble(&config, Found { auth, policy, base, own: None }, server, connector)
+    // The clock that the gateway's deadlines go by: on a simulated network it stands still, or jumps, as they do.
+    let builder = Breaker::builder().clock(clock::Tokio::new());
+    assemble(&config, Found { auth, policy, base, own: None, builder }, server, connector)
 }
 
 /// What had to be found out before the gateway can be put together.
@@ -163,6 +166,7 @@ struct Found {
     policy: Policy,
     base: Base,
     own: Option<event_api::Running>,
+    builder: Builder,
 }
 
 fn assemble<L, C>(config: &Config, found: Found, server: Server<L>, connector: C) -> Result<Running, StartError>
@@ -170,13 +174,11 @@ where
     L: Listen,
     C: Connect + Clone + Send + Sync + 'static,
 {
-    let Found { auth, policy, base, own } = found;
+    let Found { auth, policy, base, own, builder } = found;
     let journal = Journal::new();
-    let breaker = Breaker::builder()
+    let breaker = builder
         .name("addEvent")
         .policy(policy)
-        // The one that the gateway's deadlines go by: it stands still, or jumps, where they do.
-        .clock(clock::Tokio::new())
         .observer(Tracing::new())
         .observer(journal.clone())
         .count_successes()
