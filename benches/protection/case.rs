@@ -33,6 +33,10 @@ pub(crate) enum Timeout {
     Outside,
 }
 
+/// By how many seconds the upstream is ill for longer than a case says. One length alone would flatter who happens to wake up
+/// when it is over: these are evenly spread over 5 s, which is a cool-down. The one that the case says comes first.
+pub(crate) const LONGER: [f64; 3] = [0.0, -5.0 / 3.0, 5.0 / 3.0];
+
 /// A course of events.
 #[derive(Debug)]
 pub(crate) struct Case {
@@ -40,57 +44,66 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) about: &'static str,
-    /// Until which second the upstream is how well.
-    pub(crate) phases: Vec<(u64, Health)>,
+    /// Until when the upstream is how well.
+    pub(crate) phases: Vec<(Duration, Health)>,
     pub(crate) timeout: Timeout,
     /// So many calls are answered in each so many seconds, and then none.
     pub(crate) quota: Option<(u64, u64)>,
 }
 
 impl Case {
-    fn new(name: &'static str, title: &'static str, about: &'static str, phases: Vec<(u64, Health)>) -> Self {
+    fn new(name: &'static str, title: &'static str, about: &'static str, phases: &[(f64, Health)]) -> Self {
+        let phases = phases.iter().map(|(until, health)| (Duration::from_secs_f64(*until), *health)).collect();
         Self { name, title, about, phases, timeout: Timeout::Inside, quota: None }
     }
 
-    pub(crate) fn all() -> Vec<Self> {
+    /// All of them, with the upstream ill for so many seconds longer than they say.
+    pub(crate) fn all(longer: f64) -> Vec<Self> {
         use Health::{Down, Failing, Hanging, Weak, Well};
-        let hangs = vec![(30, Well), (70, Hanging), (130, Well)];
-        let flaps = (0..4).flat_map(|n| [(30 + 20 * n, Well), (40 + 20 * n, Down)]).chain([(150, Well)]);
+        let hangs = [(30.0, Well), (70.0 + longer, Hanging), (130.0, Well)];
+        let turn = 20.0 + longer;
+        let flaps = [0.0, 1.0, 2.0, 3.0].map(|n| [(30.0 + turn * n, Well), (20.0 + turn * (n + 1.0), Down)]);
+        let flaps: Vec<_> = flaps.into_iter().flatten().chain([(150.0, Well)]).collect();
         vec![
             Self::new(
                 "outage",
                 "An outage of 40 s",
                 "All calls fail for 40 s, within 25 ms each.",
-                vec![(30, Well), (70, Down), (130, Well)],
+                &[(30.0, Well), (70.0 + longer, Down), (130.0, Well)],
             ),
-            Self::new("short", "An outage of 5 s", "All calls fail for 5 s.", vec![(30, Well), (35, Down), (95, Well)]),
+            Self::new(
+                "short",
+                "An outage of 5 s",
+                "All calls fail for 5 s.",
+                &[(30.0, Well), (35.0 + longer, Down), (95.0, Well)],
+            ),
             Self::new(
                 "flapping",
                 "An upstream that flaps",
-                "Four times it is down for 10 s and then well for 10 s. The times are means over its turns; with \"of\", so \
-                 many turns did not come to it.",
-                flaps.collect(),
+                "Four times it is down for 10 s and then well for 10 s. The times are means over its turns; in percent, how many \
+                 turns came to it at all.",
+                &flaps,
             ),
             Self::new(
                 "partial",
                 "A failure of 30 % of the calls",
                 "Every call fails with a probability of 30 %, for a minute. Whether a breaker should trip is a matter of \
-                 taste: what it keeps from failing it pays for with twice as many calls that would have been answered.",
-                vec![(30, Well), (90, Failing(0.3)), (130, Well)],
+                 taste: for each call that it keeps from failing it refuses more than two that would have been answered.",
+                &[(30.0, Well), (90.0 + longer, Failing(0.3)), (130.0, Well)],
             ),
             Self::new(
                 "overload",
                 "Weak after an outage",
                 "Down for 20 s, and for 30 s after that it answers 10 calls a second (5 at once); those that are over it \
-                 fail. Back is counted from when it is well.",
-                vec![(30, Well), (50, Down), (80, Weak(10.0)), (130, Well)],
+                 fail. The way back counts from when it is well.",
+                &[(30.0, Well), (50.0 + longer, Down), (80.0 + longer, Weak(10.0)), (130.0, Well)],
             ),
             Self::new(
                 "hanging",
                 "Hanging calls, a timeout inside",
                 "For 40 s no call ends, probes neither. A timeout inside the breaker makes each an error after 2 s, so \
                  nobody who judges only answers can trip sooner; 100 calls are out by then.",
-                hangs.clone(),
+                &hangs,
             ),
             Self {
                 timeout: Timeout::Outside,
@@ -99,7 +112,7 @@ impl Case {
                     "Hanging calls, a timeout outside",
                     "The same, but the caller gives up after 2 s and drops the call, as a server does when its client is \
                      gone, and a timeout does that stands outside of the breaker.",
-                    hangs,
+                    &hangs,
                 )
             },
             Self {
@@ -109,7 +122,7 @@ impl Case {
                     "A rate limit",
                     "It answers 600 calls in each 30 s, and to all others `429` with a `Retry-After` that says how long the \
                      30 s still last, in whole seconds. That can be no more than 40 % of the calls.",
-                    vec![(120, Well)],
+                    &[(120.0, Well)],
                 )
             },
         ]
@@ -117,11 +130,11 @@ impl Case {
 
     /// How long it lasts.
     pub(crate) fn length(&self) -> Duration {
-        Duration::from_secs(self.phases.last().map_or(0, |(until, _)| *until))
+        self.phases.last().map_or(Duration::ZERO, |(until, _)| *until)
     }
 
     fn health(&self, at: Duration) -> Health {
-        let phase = self.phases.iter().find(|(until, _)| at < Duration::from_secs(*until));
+        let phase = self.phases.iter().find(|(until, _)| at < *until);
         phase.map_or(Health::Well, |(_, health)| *health)
     }
 
@@ -130,7 +143,7 @@ impl Case {
         let mut spells: Vec<(f64, f64)> = Vec::new();
         let mut from = 0.0;
         for (until, health) in &self.phases {
-            let until = Duration::from_secs(*until).as_secs_f64();
+            let until = until.as_secs_f64();
             match spells.last_mut() {
                 _ if *health == Health::Well => {}
                 Some(last) if last.1 >= from => last.1 = until,
@@ -219,12 +232,15 @@ fn dice(number: u64) -> f64 {
 
 /// What is said of the upstream above, of this code.
 pub(crate) fn check() {
-    let cases = Case::all();
+    let cases = Case::all(0.0);
     let case = |name: &str| cases.iter().find(|case| case.name == name).expect("there is such a case");
     let second = Duration::from_secs;
     assert_eq!(case("overload").spells(), [(30.0, 80.0)], "an outage and what follows it are one spell");
     assert_eq!(case("flapping").spells(), [(30.0, 40.0), (50.0, 60.0), (70.0, 80.0), (90.0, 100.0)]);
     assert_eq!(case("flapping").length(), second(150));
+    let longer = Case::all(1.0);
+    let flapping = longer.iter().find(|case| case.name == "flapping").map(Case::spells);
+    assert_eq!(flapping.as_deref(), Some(&[(30.0, 41.0), (51.0, 62.0), (72.0, 83.0), (93.0, 104.0)][..]));
 
     let mut outage = Upstream::new(case("outage"));
     let answers = [29, 30, 69, 70].map(|at| outage.call(0, second(at)).0);

@@ -26,7 +26,7 @@ use std::time::Duration;
 use std::{fs, io, thread};
 
 use breakers::{Kind, Subject};
-use case::Case;
+use case::{Case, LONGER};
 use measure::Figures;
 use simulation::Record;
 use strips::Strip;
@@ -39,6 +39,8 @@ const LATE: Duration = Duration::from_millis(300);
 /// How much is run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Amount {
+    /// Of [`LONGER`].
+    pub(crate) lengths: usize,
     /// Runs in virtual time.
     pub(crate) by_hand: usize,
     /// Runs in real time.
@@ -62,27 +64,33 @@ fn main() -> io::Result<()> {
     let args = Args::or_list("protection");
     case::check();
     measure::check();
-    let cases: Vec<Case> = Case::all().into_iter().filter(|case| args.wants(case.name)).collect();
+    let lengths =
+        LONGER.map(|longer| Case::all(longer).into_iter().filter(|case| args.wants(case.name)).collect::<Vec<Case>>());
     let mut subjects = Subject::all();
     if args.mode != Mode::Full {
         subjects.retain(|subject| subject.pace() != Some(SLOW));
     }
-    let quick = Amount { by_hand: 9, real: 1, at_once: 44, tries: 1 };
-    let amount = args.pick(quick, quick, Amount { by_hand: 25, real: 3, at_once: 24, tries: 4 });
-    let (rows, late) = measure_all(&cases, &subjects, amount);
+    let quick = Amount { lengths: 1, by_hand: 9, real: 1, at_once: 44, tries: 1 };
+    let amount = args.pick(quick, quick, Amount { lengths: 3, by_hand: 24, real: 3, at_once: 24, tries: 4 });
+    let (rows, late) = measure_all(&lengths, &subjects, amount);
+    let [cases, ..] = &lengths;
     for row in &rows {
         assert_row(&rows, row);
     }
     if args.mode != Mode::Full || args.is_filtered() {
-        for case in &cases {
+        for case in cases {
             println!("{}\n{}", case.title, write::table_of(case, &rows));
         }
-        println!("no event came later than {:.2} s of simulated time; nothing was written", late.as_secs_f64());
+        println!(
+            "no event came later than {:.2} s of simulated time; illnesses of {} lengths; nothing was written",
+            late.as_secs_f64(),
+            amount.lengths
+        );
         return Ok(());
     }
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("protection");
-    fs::write(here.join("RESULTS.md"), write::results(&cases, &subjects, &rows, amount, late))?;
-    for case in &cases {
+    fs::write(here.join("RESULTS.md"), write::results(cases, &subjects, &rows, amount, late))?;
+    for case in cases {
         let shown = rows.iter().filter(|row| row.case.name == case.name && !row.subject.control);
         let shown: Vec<Strip<'_>> = shown
             .map(|row| Strip { name: row.subject.name, ours: row.subject.is_ours(), records: &row.records })
@@ -94,40 +102,44 @@ fn main() -> io::Result<()> {
 }
 
 /// All rows, and by how much the machine was late at most.
-fn measure_all<'a>(cases: &'a [Case], subjects: &'a [Subject], amount: Amount) -> (Vec<Row<'a>>, Duration) {
-    let mut pairs: Vec<(&Case, &Subject)> = Vec::new();
-    for case in cases {
+fn measure_all<'a>(lengths: &'a [Vec<Case>; 3], subjects: &'a [Subject], amount: Amount) -> (Vec<Row<'a>>, Duration) {
+    let mut pairs: Vec<(usize, &Subject)> = Vec::new();
+    for (number, case) in lengths[0].iter().enumerate() {
         // The hints of a response are whole seconds, which cannot be sped up.
         let fits = |subject: &&Subject| {
             (subject.only.is_empty() || subject.only.contains(&case.name)) && !(subject.control && case.quota.is_some())
         };
-        pairs.extend(subjects.iter().filter(fits).map(|subject| (case, subject)));
+        pairs.extend(subjects.iter().filter(fits).map(|subject| (number, subject)));
     }
     // Those in real time are alone on the machine, or they would be late.
-    let virtual_runs = in_threads(&pairs, 2, |(case, subject)| match subject.pace() {
+    let case = |number: usize, turn: usize| &lengths[turn % amount.lengths][number];
+    let virtual_runs = in_threads(&pairs, 2, |(number, subject)| match subject.pace() {
         Some(_) => Vec::new(),
-        None => (0..amount.by_hand).map(|_| run(case, subject).0).collect(),
+        None => (0..amount.by_hand).map(|turn| run(case(number, turn), subject).0).collect(),
     });
-    let mut jobs: Vec<(usize, (&Case, &Subject))> = pairs
+    let mut jobs: Vec<(usize, usize, &Subject)> = pairs
         .iter()
         .enumerate()
         .filter(|(_, (_, subject))| subject.pace().is_some())
-        .flat_map(|(index, pair)| (0..amount.real).map(move |_| (index, *pair)))
+        .flat_map(|(index, (_, subject))| (0..amount.real).map(move |turn| (index, turn, *subject)))
         .collect();
     // The long ones first, so that nobody waits for them at the end.
-    jobs.sort_by_key(|(_, (_, subject))| subject.pace().map(|pace| pace.0));
-    let real_runs = in_threads(&jobs, amount.at_once, |(_, (case, subject))| punctual(case, subject, amount.tries));
+    jobs.sort_by_key(|(_, _, subject)| subject.pace().map(|pace| pace.0));
+    let real_runs = in_threads(&jobs, amount.at_once, |(index, turn, subject)| {
+        punctual(case(pairs[index].0, turn), subject, amount.tries)
+    });
 
     let mut runs = virtual_runs;
     let mut late = Duration::ZERO;
-    for ((index, _), (records, was_late)) in jobs.into_iter().zip(real_runs) {
+    for ((index, ..), (records, was_late)) in jobs.into_iter().zip(real_runs) {
         late = late.max(was_late);
         runs[index].push(records);
     }
-    let rows = pairs.into_iter().zip(runs).map(|((case, subject), runs)| {
-        let figures: Vec<Figures> = runs.iter().map(|records| Figures::of(case, records)).collect();
+    let rows = pairs.into_iter().zip(runs).map(|((number, subject), runs)| {
+        let figures: Vec<Figures> =
+            runs.iter().enumerate().map(|(turn, records)| Figures::of(case(number, turn), records)).collect();
         let records = runs.into_iter().next().unwrap_or_default();
-        Row { case, subject, figures: Figures::median(&figures), records }
+        Row { case: case(number, 0), subject, figures: Figures::mean(&figures), records }
     });
     (rows.collect(), late)
 }
@@ -209,7 +221,7 @@ fn assert_row(rows: &[Row<'_>], row: &Row<'_>) {
         "outage" => {
             assert!(tripped, "{what}: it does not trip");
             assert!(figures.back.iter().all(|turn| turn.is_finite()), "{what}: it does not come back");
-            assert!(!alike || figures.detect[0] < 0.3, "{what}: three failures are not enough");
+            assert!(!alike || figures.detect.iter().all(|turn| *turn < 0.3), "{what}: three failures are not enough");
             if subject.is_ours() && alike {
                 assert!(figures.wasted <= 20.0, "{what}: more than a few failures and a few probes");
             }

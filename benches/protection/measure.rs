@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::simulation::Record;
 
-/// The figures of one run; infinite where it never came to it.
+/// The figures of one run or of several; times are infinite where it never came to it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Figures {
     /// Calls that were sent although the upstream could not answer them.
@@ -12,6 +12,8 @@ pub(crate) struct Figures {
     pub(crate) over: f64,
     /// Calls that were refused although the upstream would have answered them.
     pub(crate) vain: f64,
+    /// Calls that were refused.
+    refused: f64,
     /// Seconds from when the upstream fell ill to the first refusal, for each time that it did.
     pub(crate) detect: Vec<f64>,
     /// Seconds from when the upstream was well to when nothing was refused any more, likewise.
@@ -31,27 +33,31 @@ impl Figures {
             wasted: count(|record| record.sent && !record.could),
             over: count(|record| record.sent && !record.could && record.weak),
             vain: count(|record| !record.sent && record.could),
+            refused: count(|record| !record.sent),
             detect: spells.iter().map(|spell| first_refusal(records, *spell)).collect(),
             back: spells.iter().zip(nexts).map(|(spell, next)| last_refusal(records, (spell.1, next))).collect(),
             answered: 100.0 * count(|record| record.sent && record.could) / share(records.len()),
         }
     }
 
-    /// The median over several runs, of each figure by itself.
-    pub(crate) fn median(runs: &[Self]) -> Self {
-        let of = |figure: fn(&Self) -> f64| subjects::median(runs.iter().map(figure).collect());
-        let each = |figures: fn(&Self) -> &Vec<f64>| {
-            let turns = runs.first().map_or(0, |run| figures(run).len());
-            (0..turns).map(|turn| subjects::median(runs.iter().map(|run| figures(run)[turn]).collect())).collect()
-        };
+    /// The mean over several runs, and all of their times.
+    pub(crate) fn mean(runs: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| runs.iter().map(figure).sum::<f64>() / share(runs.len());
+        let all = |times: fn(&Self) -> &Vec<f64>| runs.iter().flat_map(|run| times(run).iter().copied()).collect();
         Self {
             wasted: of(|run| run.wasted),
             over: of(|run| run.over),
             vain: of(|run| run.vain),
-            detect: each(|run| &run.detect),
-            back: each(|run| &run.back),
+            refused: of(|run| run.refused),
+            detect: all(|run| &run.detect),
+            back: all(|run| &run.back),
             answered: of(|run| run.answered),
         }
+    }
+
+    /// Whether it ever refused.
+    pub(crate) fn refuses(&self) -> bool {
+        self.refused > 0.0
     }
 }
 
@@ -89,14 +95,15 @@ pub(crate) fn mean(turns: &[f64]) -> String {
         return if turns.is_empty() { "–" } else { "never" }.to_owned();
     }
     let mean = came.iter().sum::<f64>() / share(came.len());
-    let of = if came.len() < turns.len() { format!(" ({} of {})", came.len(), turns.len()) } else { String::new() };
-    format!("{mean:.1}{of}")
+    let part = 100.0 * share(came.len()) / share(turns.len());
+    let part = if came.len() < turns.len() { format!(" ({part:.0} %)") } else { String::new() };
+    format!("{mean:.1}{part}")
 }
 
 /// What is said of the figures above, of this code.
 pub(crate) fn check() {
     use std::time::Duration;
-    let case = Case::all().into_iter().find(|case| case.name == "short").expect("there is such a case");
+    let case = Case::all(0.0).into_iter().find(|case| case.name == "short").expect("there is such a case");
     // Ten calls a second: the upstream is down from 30 to 35; the breaker refuses from 31 to 40.
     let records: Vec<Record> = (0..950)
         .map(|n| Record {
@@ -112,5 +119,7 @@ pub(crate) fn check() {
     assert!((figures.answered - 100.0 * 850.0 / 950.0).abs() < 1e-9);
     let refused: Vec<Record> = records.iter().map(|record| Record { sent: false, ..*record }).collect();
     assert_eq!(mean(&Figures::of(&case, &refused).back), "never");
-    assert_eq!(mean(&[1.0, f64::INFINITY, 3.0]), "2.0 (2 of 3)");
+    let both = Figures::mean(&[figures.clone(), Figures { wasted: 20.0, ..figures }]);
+    assert_eq!((both.wasted, both.vain, mean(&both.back)), (15.0, 50.0, "5.0".to_owned()));
+    assert_eq!(mean(&[1.0, f64::INFINITY, 3.0]), "2.0 (67 %)");
 }

@@ -42,19 +42,21 @@ fn seconds(case: &Case, records: &[Record]) -> Vec<(u64, u64)> {
     seconds
 }
 
-/// The outline of steps above `base`, of what is between `low` and `high`.
-fn steps(heights: &[(u64, u64)], x: impl Fn(f64) -> f64, base: f64, low: bool) -> String {
+/// Blocks on `base`: of what was answered, or of what was wasted, above that.
+fn blocks(heights: &[(u64, u64)], x: impl Fn(f64) -> f64, base: f64, wasted: bool) -> String {
     let tall = |calls: u64| base - FULL * number(calls) / number(CALLS_A_SECOND);
     let mut path = String::new();
-    let mut second = 0.0;
-    for (answered, wasted) in heights {
-        let (from, to) = if low { (0, *answered) } else { (*answered, answered + wasted) };
+    let mut begun = 0;
+    for alike in heights.chunk_by(|one, next| one == next) {
+        let (answered, failed) = alike.first().copied().unwrap_or_default();
+        let (from, to) = if wasted { (answered, answered + failed) } else { (0, answered) };
+        let ended = begun + alike.len() as u64;
         if from < to {
             // A single call would otherwise be thinner than can be seen.
             let (top, bottom) = (tall(to).min(tall(from) - 1.0), tall(from));
-            let _ = write!(path, "M{:.1} {bottom:.1}V{top:.1}H{:.1}V{bottom:.1}z", x(second), x(second + 1.0));
+            let _ = write!(path, "M{:.1} {bottom:.1}V{top:.1}H{:.1}V{bottom:.1}z", x(number(begun)), x(number(ended)));
         }
-        second += 1.0;
+        begun = ended;
     }
     path
 }
@@ -117,8 +119,8 @@ pub(crate) fn strips(case: &Case, rows: &[Strip<'_>]) -> String {
             row.name,
             WIDTH - RIGHT,
             if row.ours { "o" } else { "p" },
-            steps(&heights, x, base, true),
-            steps(&heights, x, base, false),
+            blocks(&heights, x, base, false),
+            blocks(&heights, x, base, true),
         );
         base += ROW;
     }

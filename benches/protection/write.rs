@@ -53,11 +53,12 @@ pub(crate) fn results(
     let Amount { by_hand, real, .. } = amount;
     let _ = writeln!(
         text,
-        "\"Set alike\" is as near to \"3 failures within 30 s, open for 5 s\" as the peer can be set. Figures are medians of \
+        "\"Set alike\" is as near to \"3 failures within 30 s, open for 5 s\" as the peer can be set. Figures are means of \
          {by_hand} runs where time is virtual (this crate has a clock that is moved by hand, failsafe one for its tests), and of \
-         {real} where the breaker reads the system's clock: these ran faster than a clock, with all their durations divided by \
-         as much, and change a little from run to run; no event came later than {:.2} s of simulated time. The pictures show \
-         the first run.\n\n{}",
+         {real} where it reads the system's clock: these ran faster than a clock, with all their durations divided by \
+         as much, and change a little from run to run; no event came later than {:.2} s of simulated time. In a \
+         third of the runs each the upstream is ill for as long as the case says, and for 5/3 s less and more: a length that is a multiple \
+         of a cool-down would flatter it. The pictures show a run of the length that the case says.\n\n{}",
         late.as_secs_f64(),
         machine::describe(),
     );
@@ -99,14 +100,18 @@ pub(crate) fn table_of(case: &Case, rows: &[Row<'_>]) -> Table {
         cells.extend(weak.then(|| count(figures.over)));
         cells.push(count(figures.vain));
         if timed {
-            let refuses = row.subject.name != "no breaker";
-            let shown = |turns: &[f64]| if refuses { mean(turns) } else { "–".to_owned() };
-            cells.extend([shown(&figures.detect), shown(&figures.back)]);
+            let shown = |turns: &[f64]| if row.subject.name == "no breaker" { "–".to_owned() } else { mean(turns) };
+            cells.extend([shown(&figures.detect), back(figures)]);
         }
         cells.push(format!("{:.1}", figures.answered));
         table.cells(cells);
     }
     table
+}
+
+/// Who never left need not come back.
+fn back(figures: &Figures) -> String {
+    if figures.refuses() { mean(&figures.back) } else { "–".to_owned() }
 }
 
 fn count(calls: f64) -> String {
@@ -117,7 +122,6 @@ fn count(calls: f64) -> String {
 pub(crate) fn summary(subjects: &[Subject], rows: &[Row<'_>]) -> Table {
     type Shown = fn(&Figures) -> String;
     let wasted: Shown = |figures| count(figures.wasted);
-    let back: Shown = |figures| mean(&figures.back);
     let answered: Shown = |figures| format!("{:.0}", figures.answered);
     let columns: [(&str, &str, Shown); 10] = [
         ("40 s down: wasted", "outage", wasted),
