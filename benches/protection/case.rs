@@ -94,7 +94,7 @@ impl Case {
             Self::new(
                 "overload",
                 "Weak after an outage",
-                "Down for 20 s, and for 30 s after that it answers 10 calls a second (5 at once); those that are over it \
+                "Down for 20 s, and for 30 s after that it answers 10 calls a second (5 at once), 300 in all; those that are over \
                  fail. The way back counts from when it is well.",
                 &[(30.0, Well), (50.0 + longer, Down), (80.0 + longer, Weak(10.0)), (130.0, Well)],
             ),

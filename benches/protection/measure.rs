@@ -10,6 +10,8 @@ pub(crate) struct Figures {
     pub(crate) wasted: f64,
     /// Of these, the ones that a weak upstream had no room for.
     pub(crate) over: f64,
+    /// Calls that a weak upstream answered.
+    pub(crate) served: f64,
     /// Calls that were refused although the upstream would have answered them.
     pub(crate) vain: f64,
     /// Calls that were refused.
@@ -32,6 +34,7 @@ impl Figures {
         Self {
             wasted: count(|record| record.sent && !record.could),
             over: count(|record| record.sent && !record.could && record.weak),
+            served: count(|record| record.sent && record.could && record.weak),
             vain: count(|record| !record.sent && record.could),
             refused: count(|record| !record.sent),
             detect: spells.iter().map(|spell| first_refusal(records, *spell)).collect(),
@@ -47,6 +50,7 @@ impl Figures {
         Self {
             wasted: of(|run| run.wasted),
             over: of(|run| run.over),
+            served: of(|run| run.served),
             vain: of(|run| run.vain),
             refused: of(|run| run.refused),
             detect: all(|run| &run.detect),
