@@ -71,7 +71,7 @@ fn main() -> io::Result<()> {
         subjects.retain(|subject| subject.pace() != Some(SLOW));
     }
     let quick = Amount { lengths: 1, by_hand: 9, real: 1, at_once: 44, tries: 1 };
-    let amount = args.pick(quick, quick, Amount { lengths: 3, by_hand: 24, real: 3, at_once: 24, tries: 4 });
+    let amount = args.pick(quick, quick, Amount { lengths: 3, by_hand: 99, real: 3, at_once: 24, tries: 4 });
     let (rows, late) = measure_all(&lengths, &subjects, amount);
     let [cases, ..] = &lengths;
     for row in &rows {
@@ -220,7 +220,10 @@ fn assert_row(rows: &[Row<'_>], row: &Row<'_>) {
     match case.name {
         "outage" => {
             assert!(tripped, "{what}: it does not trip");
-            assert!(figures.back.iter().all(|turn| turn.is_finite()), "{what}: it does not come back");
+            // One whose open times double at random may take longer than there is.
+            let back = figures.back.iter().filter(|turn| turn.is_finite()).count();
+            assert!(back * 2 > figures.back.len(), "{what}: it does not come back");
+            assert!(back == figures.back.len() || !subject.is_ours(), "{what}: it does not always come back");
             assert!(!alike || figures.detect.iter().all(|turn| *turn < 0.3), "{what}: three failures are not enough");
             if subject.is_ours() && alike {
                 assert!(figures.wasted <= 20.0, "{what}: more than a few failures and a few probes");

@@ -11,9 +11,9 @@ use resilience::clock::Manual;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pace(pub(crate) u32);
 
-/// One of the peers counts its window of 30 s in whole seconds, another one makes it a second at least.
+/// A window of 30 s is a second then, and one of the peers makes it that at least.
 pub(crate) const FAST: Pace = Pace(30);
-/// A stage of the latter's recovery, which is 5 s as it comes, is a second at least too.
+/// A stage of that one's recovery, which is 5 s as it comes, is a second at least too.
 pub(crate) const SLOW: Pace = Pace(5);
 
 impl Pace {

@@ -18,8 +18,9 @@ const INTRODUCTION: &str = "\
 
 Written by `cargo bench -p benches --bench protection`; do not edit. The same stream of calls goes through each breaker
 to an upstream that falls ill and recovers by the same script: 50 calls a second, which come whether or not those before them
-have ended. A good answer takes 20 to 60 ms, an error 5 to 25 ms. Every decision is that of the breaker as released; every
-call's end is checked.
+have ended. A good answer takes 20 to 60 ms, an error 5 to 25 ms. What is no good answer is
+an `Err` to the peers; this crate's layer for HTTP is given responses. Every decision is that of the breaker as released, and
+every call's end is checked.
 
 - **wasted**: calls that were let through although the upstream could not answer them. Without a breaker, all.
 - **in vain**: calls that were refused although the upstream would have answered them: the price.

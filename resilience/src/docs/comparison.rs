@@ -47,21 +47,21 @@
 //! | | 40 s down: wasted | back, s | 5 s down: wasted | back, s | flapping: answered, % | 30 % fail: answered, % | weak: calls over | hanging: wasted | dropped: wasted | rate limit: wasted |
 //! |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 //! | no breaker | 2,000 | – | 250 | – | 73 | 86 | 1,196 | 2,000 | 2,000 | 3,600 |
-//! | **resilience** | 10 | 12.0 | 5 | 1.7 | 67 | 42 | 2 | 114 | 114 | 13 |
+//! | **resilience** | 10 | 12.1 | 5 | 1.6 | 67 | 40 | 2 | 114 | 114 | 13 |
 //! | **resilience, constant** | 10 | 2.0 | 3 | 1.8 | 68 | 53 | 6 | 107 | 107 | 15 |
-//! | **resilience, by rate** | 259 | 10.9 | 223 | 0.4 | 70 | 86 | 3 | 315 | 315 | 1,014 |
+//! | **resilience, by rate** | 259 | 11.9 | 223 | 0.4 | 69 | 86 | 3 | 315 | 315 | 1,014 |
 //! | nobreak | 7 | 20.1 | 6 | 25.1 | 53 | 51 | 41 | 204 | 2,000 | 18 |
-//! | nobreak, set alike | 11 | 1.9 | 4 | 1.8 | 69 | 57 | 23 | 502 | 2,000 | 28 |
-//! | recloser | 61 | 21.2 | 50 | 25.9 | 52 | 86 | 85 | 259 | 2,000 | 151 |
-//! | recloser, set alike | 20 | 2.0 | 5 | 1.8 | 68 | 57 | 23 | 607 | 2,000 | 39 |
-//! | failsafe | 8 | 13.9 | 6 | 4.1 | 47 | 69 | 41 | 304 | 2,000 | 26 |
+//! | nobreak, set alike | 11 | 1.9 | 4 | 1.8 | 69 | 58 | 23 | 502 | 2,000 | 27 |
+//! | recloser | 61 | 21.2 | 50 | 26.0 | 52 | 86 | 85 | 259 | 2,000 | 151 |
+//! | recloser, set alike | 20 | 2.1 | 5 | 1.8 | 68 | 58 | 24 | 607 | 2,000 | 39 |
+//! | failsafe | 8 | 12.1 | 6 | 4.5 | 45 | 68 | 34 | 304 | 2,000 | 28 |
 //! | failsafe, set alike | 11 | 1.9 | 4 | 1.8 | 69 | 60 | 23 | 602 | 2,000 | 27 |
 //! | circuitbreaker-rs | 7 | 20.1 | 6 | 25.1 | 53 | 51 | 6 | 110 | 2,000 | 18 |
-//! | circuitbreaker-rs, set alike | 11 | 1.9 | 4 | 1.8 | 69 | 58 | 22 | 132 | 2,000 | 28 |
-//! | seatbelt | 157 | 33.5 | 152 | 33.4 | 35 | 37 | 33 | 238 | 1,360 | 130 |
-//! | seatbelt, set alike | 10 | 1.9 | 3 | 1.8 | 69 | 52 | 6 | 107 | 1,360 | 19 |
-//! | tower-resilience | 1,500 | 20.1 | 250 | – | 73 | 86 | 673 | 1,599 | 2,000 | 1,497 |
-//! | tower-resilience, set alike | 11 | 1.9 | 4 | 1.8 | 68 | 59 | 24 | 107 | 2,000 | 24 |
+//! | circuitbreaker-rs, set alike | 11 | 1.9 | 4 | 1.8 | 69 | 58 | 23 | 132 | 2,000 | 28 |
+//! | seatbelt | 159 | 33.6 | 152 | 33.4 | 35 | 36 | 26 | 238 | 1,360 | 130 |
+//! | seatbelt, set alike | 10 | 1.9 | 3 | 1.8 | 69 | 52 | 7 | 107 | 1,360 | 19 |
+//! | tower-resilience | 1,500 | 20.1 | 250 | – | 73 | 86 | 673 | 1,599 | 2,000 | 1,496 |
+//! | tower-resilience, set alike | 11 | 2.0 | 4 | 1.8 | 68 | 59 | 24 | 107 | 2,000 | 24 |
 //!
 //! - Set alike, they hardly differ in a plain outage. What differs is what they come set to: how long they stay open, and
 //!   whether a share of the calls has to fail, which takes the longer the longer all was well.
