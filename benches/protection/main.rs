@@ -1,6 +1,6 @@
 //! How well circuit breakers protect an upstream: writes `RESULTS.md` and its plots beside this file.
 //!
-//! `cargo bench -p benches --bench protection` takes about a minute and a half. With the names of cases
+//! `cargo bench -p benches --bench protection` takes about two minutes. With the names of cases
 //! (`-- outage flapping`) it only prints their tables, and so it does with `-- --quick`, which takes ten seconds and leaves
 //! out the one that cannot be sped up as much.
 //!
