@@ -8,7 +8,7 @@
 //! | [`traffic`] | in which order did they begin, and how did they end? |
 //! | [`policies`] | which breakers are they played to? |
 //! | [`play`] | what would one of them have done? |
-//! | [`report`] | what does that come to, for people and for machines? |
+//! | [`mod@report`] | what does that come to, for people and for machines? |
 //!
 //! The breaker is the real one, on a clock that goes from event to event. Each call asks it when it began; where it is let
 //! through, its outcome is recorded when it ended, by the rule of the layer for HTTP. A call that is refused records
