@@ -87,8 +87,8 @@ impl Slot {
         });
         slot.owners.store(1, Ordering::Relaxed);
         let mut cell = lock(&slot.cell);
-        // The next epoch: whatever the slot's last owner still has out is late.
-        cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch() + 1);
+        // The epoch that began when the slot's last owner gave it back: whatever that one still has out is late.
+        cell.machine = Machine::with_epoch(&setup.rules, cell.machine.epoch());
         cell.setup = setup;
         slot.forget_told();
         slot.prepare_tally(&cell.setup);

@@ -111,8 +111,10 @@ mod tests {
         assert!(weak.upgrade().is_some());
         drop(again);
         assert!(weak.upgrade().is_none());
-        // One of them gets the slot.
+        // One of them gets the slot, and one only: to look for the breaker that is gone has not given it back again.
         let others: Vec<Breaker> = (0..64).map(|_| Breaker::new()).collect();
+        let slots: std::collections::HashSet<_> = others.iter().map(|other| std::ptr::from_ref(other.slot)).collect();
+        assert_eq!(slots.len(), others.len());
         others.iter().for_each(|other| drop(other.slot.waiting_room()));
         assert!(weak.upgrade().is_none());
         assert!(others.iter().all(|other| other.try_acquire().is_ok()));

@@ -40,6 +40,29 @@ fn a_refusal_and_the_question_whether_there_will_be_one_want_no_lock() {
     assert_eq!(rejected.reason(), Reason::Open);
     let unready = without_the_lock(&breaker, || slot.refuse_unready(|| true));
     assert_eq!(unready.reason(), Reason::Open);
+    breaker.force_open();
+    let forced = without_the_lock(&breaker, || slot.refuse_unready(|| true));
+    assert_eq!((forced.reason(), forced.retry_after()), (Reason::ForcedOpen, 60 * SECOND));
+}
+
+#[test]
+fn an_admission_wants_no_lock_while_it_is_closed_and_under_no_rule_that_looks_at_each_call() {
+    let breaker = tripping_at(1, Duration::from_nanos(1));
+    let admitted = |breaker: &Breaker| {
+        let caller = breaker.clone();
+        without_the_lock(breaker, move || caller.try_acquire().map(Permit::success).is_ok())
+    };
+    assert!(admitted(&breaker));
+    fail(&breaker, 1);
+    assert!(breaker.snapshot().counts.trips == 1);
+    while breaker.state() != crate::State::Closed {
+        permit(&breaker).success();
+    }
+    assert!(admitted(&breaker), "it has recovered");
+    breaker.shadow();
+    assert!(admitted(&breaker), "it is observed and closed");
+    breaker.force_closed();
+    assert!(admitted(&breaker), "it is forced closed");
 }
 
 #[test]

@@ -101,3 +101,48 @@ fn a_refusal_does_not_tell_of_a_later_trip_but_still_who_refused() {
     drop(breaker);
     assert_eq!((later.trip(), later.breaker().as_ref()), (None, UNNAMED));
 }
+
+#[test]
+fn a_refusal_equals_another_one_that_tells_the_same_of_the_same_breaker() {
+    let (breaker, other) = (Breaker::new(), Breaker::new());
+    let refusal = |breaker: &Breaker, wait| Rejected::new(breaker.slot(), Reason::Open, wait, Edition(1));
+    assert_eq!(refusal(&breaker, 5), refusal(&breaker, 5));
+    assert_ne!(refusal(&breaker, 5), refusal(&breaker, 6));
+    assert_ne!(refusal(&breaker, 5), refusal(&other, 5));
+}
+
+fn told(last_millis: u32, until: u64) -> Told {
+    Told { until: Instant::from_nanos(until), failed_at: u64::from(last_millis), packed: 1, edition: Edition(1) }
+}
+
+#[test]
+fn a_trip_is_fresh_for_as_long_as_the_cheap_clock_may_lag_behind_it() {
+    let slack = u32::try_from(COARSE_SLACK / 1_000_000).unwrap();
+    let at = |millis: u64| Instant::from_nanos(millis * 1_000_000);
+    for last in [1_000, 5_000_000, u32::MAX - 3, u32::MAX] {
+        let fresh = |after: i64| told(last, 0).is_fresh(at((i64::from(last) + after).unsigned_abs()));
+        // A millisecond more on both sides, as milliseconds are whole ones.
+        let edge = i64::from(slack) + 1;
+        assert_eq!([-edge, -1, 0, 1, edge].map(fresh), [true; 5], "{last}");
+        // And again after half of the 49 days that are told apart, which does no harm.
+        let half = edge + 1 + i64::from(u32::MAX / 2);
+        assert_eq!([edge + 1, 10 * edge, half, half + 1].map(fresh), [false, false, false, true], "{last}");
+    }
+}
+
+#[test]
+fn a_refusal_is_plain_unless_its_trip_is_fresh_or_forced_or_its_wait_long() {
+    let breaker = Breaker::new();
+    let now = Instant::from_nanos(1 << 50);
+    let wait = |nanos: u64| now.as_nanos() + nanos;
+    let plain = |told: Told| told.reject_plainly(breaker.slot(), now);
+    let longest = (1_u64 << (64 - WAIT_AT)) - 1;
+    for nanos in [0, 1, longest] {
+        let rejected = plain(told(0, wait(nanos))).unwrap();
+        assert_eq!(rejected, told(0, wait(nanos)).reject(breaker.slot(), now));
+        assert_eq!((rejected.reason(), rejected.retry_after()), (Reason::Open, Duration::from_nanos(nanos)));
+    }
+    assert_eq!(plain(told(0, wait(longest + 1))), None);
+    assert_eq!(plain(told(millis(now), wait(5))), None, "fresh");
+    assert_eq!(plain(Told { packed: u64::from(FORCED), ..told(0, wait(5)) }), None);
+}
