@@ -173,4 +173,30 @@ mod tests {
         }
         assert!(admits_all(QUIET) && !admits_all(OPEN) && !admits_all(LOCKED));
     }
+
+    #[test]
+    fn a_tag_is_replaced_and_nothing_else_of_the_word() {
+        for word in [0, u64::MAX, pack(OPEN, 77, 99), pack(LOCKED, 1, 1)] {
+            for tag in [QUIET, NOISY, LOCKED] {
+                assert_eq!(with_tag(word, tag), word - word % 16 + tag);
+            }
+        }
+    }
+
+    #[test]
+    fn the_tickets_of_calls_are_told_from_all_others() {
+        for word in [CALL, COUNTED_CALL, COUNTED_NOISY_CALL, WATCHED] {
+            assert!(is_call(word) && is_call(word | CUSTOM_CLOCK | 1 << EPOCH_SHIFT));
+        }
+        for word in [QUIET, UNTRACKED, PROBE, NONE, SPENT] {
+            assert!(!is_call(word));
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_does_not_run_into_the_epoch() {
+        let word = pack(PROBE, u32::MAX, 5);
+        assert_eq!((tag(word), argument(word), epoch(word)), (PROBE, (1 << 24) - 1, 5));
+        assert_eq!(word & CUSTOM_CLOCK, 0);
+    }
 }
