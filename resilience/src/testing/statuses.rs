@@ -28,6 +28,7 @@ impl<Req, B: Default, E> Scripted<Req, Response<B>, E> {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[allow(clippy::must_use_candidate)]
     pub fn answer_status(&self, calls: usize, status: StatusCode) -> &Self {
         for _ in 0..calls {
             let mut answer = Response::new(B::default());
