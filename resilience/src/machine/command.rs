@@ -44,7 +44,8 @@ impl Machine {
         fx: &mut Vec<Event>,
     ) {
         self.begin_epoch();
-        let level = self.level(&Context { now: at, ..*cx });
+        // An overlay that expired earlier than now was forced, and forgave nothing, or has nothing to keep.
+        let level = self.level(cx);
         let from = self.overlay().0;
         let forced = from.is_forced() || to.is_forced();
         if forced {

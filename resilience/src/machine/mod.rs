@@ -34,6 +34,8 @@
 mod admit;
 mod command;
 mod core;
+#[cfg(all(test, not(loom)))]
+mod edges;
 mod event;
 mod half_open;
 mod input;
@@ -42,6 +44,8 @@ mod outcome;
 mod packed;
 mod quota;
 mod saved;
+#[cfg(all(test, not(loom)))]
+mod scene;
 mod stall;
 mod trip;
 mod view;
