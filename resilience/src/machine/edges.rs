@@ -1,7 +1,8 @@
 //! Corners of the machine that scripts seldom come to: each was once changed without any other test noticing.
 
+use super::outcome::mix;
 use super::scene::{SECOND, Scene, at};
-use super::{Command, Context, Overlay, Phase};
+use super::{Command, Context, Overlay, Phase, ProbeResults};
 use crate::Verdict;
 use crate::policy::{CoolDown, Forgive, Stall};
 
@@ -63,4 +64,24 @@ fn what_time_brings_about_is_due_from_its_instant_on() {
     assert_eq!((due(&scene, 1), due(&scene, 2)), (false, true));
     scene.command(1, Command::Overlay(Overlay::ForcedOpen, Some(at(5))));
     assert_eq!((due(&scene, 4), due(&scene, 5)), (false, true));
+}
+
+#[test]
+fn results_of_probes_are_added_each_to_its_own() {
+    let mut sum = ProbeResults { succeeded: 1, failed: 2, ignored: 3, abandoned: 4, overdue: 5 };
+    sum.add(&ProbeResults { succeeded: 60, failed: 50, ignored: 40, abandoned: 30, overdue: 20 });
+    assert_eq!(sum, ProbeResults { succeeded: 61, failed: 52, ignored: 43, abandoned: 34, overdue: 25 });
+}
+
+/// The first outputs of `SplitMix64` from these seeds, as its reference implementation prints them.
+#[test]
+fn jitter_is_drawn_by_the_published_generator() {
+    for (seed, output) in [
+        (0, 0xe220_a839_7b1d_cdaf_u64),
+        (1, 0x910a_2dec_8902_5cc1),
+        (1_234_567, 6_457_827_717_110_365_317),
+        (1_234_567_u64.wrapping_add(0x9e37_79b9_7f4a_7c15), 3_203_168_211_198_807_973),
+    ] {
+        assert_eq!(u64::from(mix(seed)), output >> 32, "{seed}");
+    }
 }

@@ -174,4 +174,14 @@ mod tests {
         assert!(matches!(FailureLog::new(3), FailureLog::Inline { .. }));
         assert!(size_of::<FailureLog>() <= 32);
     }
+
+    #[test]
+    fn a_log_that_loses_its_oldest_again_and_again_never_runs_out_of_numbers() {
+        let mut log = FailureLog::new(1 << 20);
+        for now in 1..10_000 {
+            log.push(Instant::from_nanos(now));
+            log.drop_oldest(log.len() - 1);
+            assert_eq!((log.len(), log.oldest()), (1, Some(Instant::from_nanos(now))));
+        }
+    }
 }

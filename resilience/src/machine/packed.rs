@@ -280,4 +280,75 @@ mod tests {
         }
         assert!(seen_open > 1000, "{seen_open}");
     }
+
+    /// Two seconds open, from a trip at one second.
+    fn open(rules: &Rules) -> Machine {
+        let mut machine = Machine::new(rules);
+        let cx = Context::new(rules, Instant::from_nanos(SECOND));
+        for _ in 0..3 {
+            let ticket = machine.admit(&cx, true, &mut Vec::new()).unwrap();
+            machine.record(&cx, ticket, Report::new(Verdict::Failure(None)), &mut Vec::new());
+        }
+        machine
+    }
+
+    /// That nothing is lost but what nobody asks a packed machine for.
+    fn assert_same(packed: &Packed, rules: &Rules, machine: &Machine) {
+        packed.look(rules, |unpacked| {
+            let parts = |machine: &Machine| (machine.epoch, machine.seq, machine.cleared, machine.log.len());
+            assert_eq!(parts(unpacked), parts(machine));
+            let rest = |machine: &Machine| Rest { forgotten: 0, ..machine.rest.as_deref().unwrap().clone() };
+            assert_eq!(rest(unpacked), rest(machine));
+        });
+    }
+
+    #[test]
+    fn only_an_open_machine_that_comes_back_the_same_is_packed_closely() {
+        let rules = Rules::new(Policy { jitter: 0.0, ..Policy::default() }).unwrap();
+        let machine = open(&rules);
+        let packed = Packed::new(machine.clone());
+        assert!(matches!(packed, Packed::Open(_)));
+        assert_same(&packed, &rules, &machine);
+
+        type Change = fn(&mut Rest);
+        let changes: [Change; 14] = [
+            |rest| rest.state = State::Closed,
+            |rest| rest.overlay = Overlay::Shadow,
+            |rest| rest.hints.push_back((3, Instant::FAR_FUTURE)),
+            |rest| rest.stall = Some(Default::default()),
+            |rest| rest.quota = Some(Default::default()),
+            |rest| rest.level += 1,
+            |rest| rest.born += 1,
+            |rest| rest.since = Instant::FAR_FUTURE,
+            |rest| rest.trip.as_mut().unwrap().last = Instant::default(),
+            |rest| rest.trip.as_mut().unwrap().calls += 1,
+            |rest| rest.counts.successes = Some(0),
+            |rest| rest.counts.shadow_refused = 1,
+            |rest| rest.counts.late = 1 << 16,
+            |rest| rest.counts.probe_results.overdue = 1 << 16,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut machine = machine.clone();
+            change(machine.rest.as_deref_mut().unwrap());
+            let packed = Packed::new(machine.clone());
+            assert!(matches!(packed, Packed::Other(_)), "change {number}");
+            assert_same(&packed, &rules, &machine);
+        }
+    }
+
+    #[test]
+    fn only_what_lies_in_a_block_of_its_own_is_ever_due() {
+        let rules = Rules::new(Policy { jitter: 0.0, ..Policy::default() }).unwrap();
+        let at = |seconds: u64| Context::new(&rules, Instant::from_nanos(seconds * SECOND));
+        assert!(!Packed::new(Machine::new(&rules)).is_due(&at(9)));
+        assert!(!Packed::new(open(&rules)).is_due(&at(9)), "it stays small until somebody calls");
+        let mut forced = open(&rules);
+        forced.command(
+            &at(1),
+            Command::Overlay(Overlay::ForcedOpen, Some(Instant::from_nanos(3 * SECOND))),
+            &mut Vec::new(),
+        );
+        let packed = Packed::new(forced);
+        assert_eq!([2, 3].map(|second| packed.is_due(&at(second))), [false, true]);
+    }
 }

@@ -244,4 +244,10 @@ mod tests {
         }
         assert_eq!((Rule::from_code(0), Rule::from_code(9)), (None, None));
     }
+
+    #[test]
+    fn the_rules_of_probes_are_told_from_those_of_calls() {
+        let probes: Vec<Rule> = (1..=8).filter_map(Rule::from_code).filter(|rule| rule.is_probe()).collect();
+        assert_eq!(probes, [Rule::Probe, Rule::ProbeDeadline]);
+    }
 }

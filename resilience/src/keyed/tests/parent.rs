@@ -73,6 +73,15 @@ fn a_probe_of_a_key_that_fails_and_a_success_of_another_key_say_nothing() {
 }
 
 #[test]
+fn a_probe_of_a_key_that_fails_is_no_news_either_when_its_trip_has_aged() {
+    let Family { clock, parent, keyed } = family();
+    trip(&keyed, 1);
+    clock.advance(61 * SECOND);
+    admit(&keyed, 1).failure();
+    assert_eq!((keyed.state(&1), parent.snapshot().failures.len()), (State::Open, 0));
+}
+
+#[test]
 fn its_probe_is_judged_as_a_call_and_one_that_fails_opens_it_again() {
     let Family { clock, parent, keyed } = family();
     (1..=3).for_each(|key| trip(&keyed, key));

@@ -4,6 +4,7 @@ use crate::policy::{Hints, Policy, Quota};
 use crate::{Hint, Verdict};
 
 mod properties;
+mod server;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -339,4 +340,19 @@ fn a_hint_that_trips_leaves_the_account_alone() {
     assert_eq!(scene.admit().unwrap_err().reason, Reason::Open);
     scene.now += 20 * SECOND;
     assert_eq!(scene.refused_for(), 10 * SECOND, "half-open, and the server's window is not over");
+}
+
+#[test]
+fn what_was_left_before_a_restart_is_left_after_it() {
+    // A token comes back in a second, and a nanosecond more.
+    let mut scene = Scene::new(quota(19, 10 * SECOND, 10));
+    let as_of = Instant::from_nanos(scene.now);
+    let left = QuotaLeft { tokens: 7, in_flight: 3, server: None };
+    let cx = Context::new(&scene.rules, as_of);
+    scene.machine.restore_quota(&cx, left, as_of);
+    assert_eq!((scene.left().tokens, scene.left().in_flight), (7, 0));
+    scene.now += 2 * SECOND + 2;
+    assert_eq!(scene.left().tokens, 9);
+    scene.now += SECOND + 1;
+    assert_eq!(scene.left().tokens, 10);
 }
