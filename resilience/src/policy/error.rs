@@ -48,3 +48,15 @@ impl fmt::Display for PolicyError {
 }
 
 impl std::error::Error for PolicyError {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_parts_are_those_of_the_sentence() {
+        let error = PolicyError::new("probes", 0, "from 1 to 4096");
+        assert_eq!((error.field(), error.value(), error.range()), ("probes", "0", "from 1 to 4096"));
+        assert_eq!(error.to_string(), "`probes` is 0; it must be from 1 to 4096");
+    }
+}
