@@ -84,7 +84,8 @@ const TABLE: &[Row] = &[
     },
     Row {
         part: "testing",
-        except: &[],
+        // The steps of services that speak HTTP.
+        except: &["statuses.rs"],
         never: &[PROTOCOLS, RUNTIMES, &["tower", "tower_layer", "tracing", "crate::classify", "crate::respond"]],
     },
     // The two traits are all that the layer needs of tower, and nothing is spawned or slept on where calls pass.
@@ -116,7 +117,10 @@ fn tests_of(directory: &Path) -> Vec<String> {
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     let code = files.map(|file| fs::read_to_string(file).unwrap()).collect::<String>();
     let declared = code.split("#[cfg(").filter(|rest| rest.starts_with("test)") || rest.starts_with("all(test"));
-    let named = declared.filter_map(|rest| rest.lines().nth(1)?.strip_prefix("mod ")?.strip_suffix(';'));
+    let named = declared.filter_map(|rest| {
+        let module = rest.lines().nth(1)?;
+        module.strip_prefix("pub(crate) ").unwrap_or(module).strip_prefix("mod ")?.strip_suffix(';')
+    });
     named.map(str::to_owned).chain(["tests".to_owned()]).collect()
 }
 
