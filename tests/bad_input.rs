@@ -318,7 +318,7 @@ fn text_that_is_no_policy_is_refused_and_says_where() {
         (r#"{"hints": "sometimes"}"#, "sometimes"),
         (r#"{"forgive": {"each": "never"}}"#, "never"),
         (r#"{"cool_down": {"linear": "1s"}}"#, "linear"),
-        (r#"{"cool_down": {"exponential": {"delay": "1s", "factor": 1.5}}}"#, "max_delay"),
+        (r#"{"cool_down": {"exponential": {"delay": "1s", "max_dealy": "5s"}}}"#, "max_dealy"),
         (r#"{"cool_down": {"by_level": "1s"}}"#, "sequence"),
         (r#"{"max_hnit": "5s"}"#, "max_hnit"),
         (r#"{"window": {"failure": 3}}"#, "failure"),
