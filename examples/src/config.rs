@@ -1,4 +1,4 @@
-//! What the command lines of both programs share: durations, shares, and a clear word about a bad value.
+//! What the command lines of the programs share: durations, shares, and a clear word about a bad value.
 
 use std::convert::Infallible;
 use std::fmt;
