@@ -1,4 +1,4 @@
-//! What the command lines of both programs share: durations, shares, and a clear word about a bad value.
+//! What the command lines of the programs share: durations, shares, and a clear word about a bad value.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -89,6 +89,15 @@ pub mod duration_text {
             text.map(|text| crate::config::duration(&text).map_err(serde::de::Error::custom)).transpose()
         }
     }
+}
+
+/// What is wrong with a text that is no TOML, in one line: where, and then why. The parser itself takes five lines for it, with
+/// a picture between the two.
+#[must_use]
+pub fn toml_problem(error: &toml::de::Error) -> String {
+    let picture = error.to_string();
+    let place = picture.lines().next().unwrap_or_default();
+    format!("{place}: {}", error.message()).replace(char::is_control, " ")
 }
 
 /// The address of a database. It may hold a password, so it is not shown, and what is wrong with it is said by whoever
@@ -245,6 +254,23 @@ mod tests {
     fn line(args: &[&str]) -> String {
         let error = Options::try_parse_from(args).unwrap_err();
         one_line(&Options::command(), &error)
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_toml_document_is_one_line_that_says_where_and_why() {
+        let said = |text: &str| toml_problem(&toml::Deserializer::parse(text).err().unwrap());
+        assert_eq!(
+            said("stages = 1\nnonsense"),
+            "TOML parse error at line 2, column 9: key with no value, expected `=`"
+        );
+        for text in
+            ["= nonsense =", "stages = ", "[window\nfailures = 3", "stages = \"\u{1}\"", "a = 1\na = 2", "\u{0}"]
+        {
+            let said = said(text);
+            let (place, why) = said.split_once(": ").expect(&said);
+            assert!(place.starts_with("TOML parse error at line ") && !why.is_empty(), "{said}");
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The layer's policy: the library's own variables, each of them a flag, too, over a file or over the gateway's defaults.
 
+use crate::config::toml_problem;
 use clap::builder::{PathBufValueParser, Str};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
@@ -82,12 +83,9 @@ impl PolicyArgs {
 
 fn read(file: &PathBuf) -> Result<Policy, PolicyProblem> {
     let name = file.display().to_string();
-    let problem = |problem: String| {
-        let problem = problem.lines().map(str::trim).next().unwrap_or_default().to_owned();
-        PolicyProblem::File { file: name.clone(), problem }
-    };
+    let problem = |problem: String| PolicyProblem::File { file: name.clone(), problem };
     let text = fs::read_to_string(file).map_err(|error| problem(error.to_string()))?;
-    let document = toml::Deserializer::parse(&text).map_err(|error| problem(error.to_string()))?;
+    let document = toml::Deserializer::parse(&text).map_err(|error| problem(toml_problem(&error)))?;
     Ok(Policy::from_document(&name, document)?)
 }
 
@@ -199,6 +197,14 @@ mod tests {
         let policy = breaker.policy();
         assert_eq!((policy.stages, policy.probes, policy.window.unwrap().within), (4, 2, Duration::from_secs(5)));
         assert_eq!(breaker.state(), State::Open);
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_says_where_and_why() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "stages = 5\nprobes").unwrap();
+        let line = parsed(&["--policy-file", file.path().to_str().unwrap()]).policy().unwrap_err().to_string();
+        assert!(line.ends_with(": TOML parse error at line 2, column 7: key with no value, expected `=`"), "{line}");
     }
 
     #[test]

@@ -18,8 +18,9 @@
 //!
 //! A log is written when calls end, so a slow one stands below quicker ones that began later, and mostly its time is that of
 //! the end, too (Apache's `%t` is that of the start: `--times start`). With the time that a call took its start is the time
-//! of its line less that; without, it begins when it ends, and slow failures trip too early. Where times are in whole seconds the order within a second is that of the starts, and then that of the lines; what happens
-//! within it is true to a second only. `$msec`, or a date with a fraction, is exact.
+//! of its line less that; without, it begins when it ends, and slow failures trip too early. Where times are in whole seconds
+//! the order within a second is that of the starts, and then that of the lines; what happens within it is true to a second
+//! only. `$msec`, or a date with a fraction, is exact.
 //!
 //! # What a replay cannot know
 //!

@@ -1,5 +1,6 @@
 //! Policies to play to, as a flag names them.
 
+use crate::config::toml_problem;
 use resilience::Policy;
 use resilience::config::{ConfigError, VARIABLES};
 use std::fmt;
@@ -137,12 +138,9 @@ impl PolicyArg {
                 policy.map_err(|problem| PolicyProblem::Config { name: name(), problem })
             }
             Source::File(file) => {
-                let problem = |said: String| {
-                    let said = said.lines().map(str::trim).next().unwrap_or_default().to_owned();
-                    PolicyProblem::File { name: name(), file: file.clone(), problem: said }
-                };
+                let problem = |problem: String| PolicyProblem::File { name: name(), file: file.clone(), problem };
                 let text = fs::read_to_string(file).map_err(|error| problem(error.to_string()))?;
-                let document = toml::Deserializer::parse(&text).map_err(|error| problem(error.to_string()))?;
+                let document = toml::Deserializer::parse(&text).map_err(|error| problem(toml_problem(&error)))?;
                 let policy = Policy::from_document(file, document);
                 policy.map_err(|problem| PolicyProblem::Config { name: name(), problem })
             }
@@ -239,7 +237,7 @@ mod tests {
         for (text, said) in [
             ("stages = 0", "stages: is 0; must be from 1 to"),
             ("stage = 1", "stage: "),
-            ("stages = ", "TOML parse error"),
+            ("stages", "TOML parse error at line 1, column 7: key with no value, expected `=`"),
         ] {
             fs::write(file, text).unwrap();
             let line = problem(&format!("mine={file}"));

@@ -8,17 +8,18 @@
 //!
 //! # Which rule
 //!
-//! | your upstream | add | why |
+//! | your upstream | set | why |
 //! |---|---|---|
 //! | is called rarely, a few times an hour | `.in_a_row(5)` | the window forgets between the calls |
-//! | fails for some callers or some inputs as a matter of course | `.keep_on_success()` is wrong; `.failure_rate(0.5)…` instead of the window | a constant background of failures is no outage |
+//! | fails for some callers or some inputs as a matter of course | `.without_failure_window().failure_rate(0.5)…`, and never `.keep_on_success()` | a constant background of failures is no outage |
 //! | half works: every second call fails | `.failure_rate(0.3).over(60 s).min_calls(20)` | successes between the failures clear the window |
 //! | gets slow before it fails | `.slow_calls(0.5).slower_than(2 s)…` | waiting is what hurts the callers |
 //! | hangs, and nobody cuts the calls | `.stalled(10).for_longer_than(5 s)` | a call that never ends never fails |
 //! | takes so many calls a minute | `.quota(100).per(60 s)` | no call is made that it would refuse |
 //! | limits its callers as a whole | `.hints(Hints::Obey)` | the first `429` says all there is to know |
 //!
-//! Several rules can be set; any of them trips, but the quota, which only refuses. `.without_failure_window()` takes the default one away.
+//! Several rules can be set; any of them trips, but the quota, which only refuses. `.without_failure_window()` takes the
+//! default one away.
 //!
 //! # Which numbers
 //!

@@ -19,8 +19,9 @@
 //!
 //! /// What is in the file, changed by `ORDERS_FAILURES` and the like.
 //! fn policy(name: &str, text: &str) -> Result<Policy, Box<dyn std::error::Error>> {
-//!     let file = Policy::from_document(name, toml::Deserializer::parse(text)?)?;
-//!     Ok(file.with_env("ORDERS_")?)
+//!     // What is no TOML at all is for the parser to say, which does not know the file.
+//!     let document = toml::Deserializer::parse(text).map_err(|error| format!("{name}: {error}"))?;
+//!     Ok(Policy::from_document(name, document)?.with_env("ORDERS_")?)
 //! }
 //!
 //! let file = r#"

@@ -75,9 +75,10 @@
 //! A healthy key holds no memory, and its calls write nothing that another thread reads. Beside the layer with one breaker
 //! (`cargo bench -p benches --bench keyed`, one run, AMD EPYC, keys of 8 bytes in no order) a call took longer by 13 ns
 //! while no key was in trouble, and by 16 ns while 1000 other keys were open; a thousand keys or a million made no
-//! difference worth telling. A key in trouble takes at most 128 bytes, and [`most_keys`](crate::keyed::KeyedBuilder::most_keys) is a hard
-//! limit to their number, whoever chooses the keys. What a key owns besides (the text of an `Arc<str>`) is yours and comes on
-//! top: where callers choose keys, refuse those that are too long before they become one.
+//! difference worth telling. A key in trouble takes at most 128 bytes, and
+//! [`most_keys`](crate::keyed::KeyedBuilder::most_keys) is a hard limit to their number, whoever chooses the
+//! keys. What a key owns besides (the text of an `Arc<str>`) is yours and comes on top: where callers choose keys, refuse
+//! those that are too long before they become one.
 //!
 //! # When not to
 //!

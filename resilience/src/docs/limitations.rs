@@ -5,8 +5,8 @@
 //! - **A policy, not an oracle.** A failure window cannot tell a sick upstream from a sick request. If some callers can
 //!   make calls fail at will, they can open the breaker for all: judge such answers as
 //!   [`Reachable`](crate::Verdict::Reachable) or [`Ignore`](crate::Verdict::Ignore), or give them a breaker of their own.
-//! - **Fails closed.** An open breaker refuses everything; it does not fall back, and it does not let a share through.
-//!   `force_closed` is the way around it.
+//! - **No fallback.** An open breaker refuses everything; it has no other answer to give, and it does not let a share
+//!   through. `force_closed` is the way around it.
 //! - **A write as a probe.** Any request may be the first to try an upstream that was down. If repeating it would hurt,
 //!   say which requests may ([`probe_if`](crate::BreakerLayer::probe_if)).
 //! - **Bodies.** A verdict is that of the head unless you ask for the end of the body

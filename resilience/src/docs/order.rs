@@ -3,7 +3,8 @@
 //! Outermost first:
 //!
 //! 1. **Retry.** It sees refusals, and can wait as long as they say; `resilience::retry` (feature `retry`) has a policy
-//!    for tower's retry that does. Inside the breaker each try of one request would count as a failure of its own.
+//!    for tower's retry that does. Each try asks the breaker, and each is judged by it. Inside the breaker the tries would
+//!    be hidden from it: three failures would count as one, and one probe would be three calls to a sick upstream.
 //! 2. **The breaker.**
 //! 3. **Timeout of one try.** Its error is an outcome that the breaker sees, at the moment it happens.
 //! 4. **Concurrency limit, load shedding.** A call that the breaker refuses must not wait for a slot, and a call that was

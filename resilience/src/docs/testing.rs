@@ -36,8 +36,8 @@
 //!
 //! With the feature `test-util` (for tests only: in `[dev-dependencies]`), [`testing`](crate::testing) has a
 //! [`Scripted`](crate::testing::Scripted) service, which answers (at once, later, with a status), fails, hangs, panics or is
-//! held by the test and counts what reaches it, functions that bring a breaker into a state, and assertions whose messages show where it stands and
-//! why:
+//! held by the test, and counts what reaches it; functions that bring a breaker into a state; and assertions whose messages
+//! show where it stands and why:
 //!
 #![cfg_attr(feature = "test-util", doc = "```")]
 #![cfg_attr(not(feature = "test-util"), doc = "```ignore")]
