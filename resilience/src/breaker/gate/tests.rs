@@ -53,6 +53,8 @@ fn an_admission_wants_no_lock_while_it_is_closed_and_under_no_rule_that_looks_at
         without_the_lock(breaker, move || caller.try_acquire().map(Permit::success).is_ok())
     };
     assert!(admitted(&breaker));
+    let asked = breaker.clone();
+    assert_eq!(without_the_lock(&breaker, move || asked.state()), crate::State::Closed);
     fail(&breaker, 1);
     assert!(breaker.snapshot().counts.trips == 1);
     while breaker.state() != crate::State::Closed {
