@@ -1,6 +1,6 @@
 //! The upstream cannot be reached, and comes back.
 
-use crate::seen::{is_kept, kept};
+use crate::seen::{Seen, is_kept, kept};
 use crate::world::{Clients::Once, EVERY, LONGEST, ROUND_TRIP, TIMEOUT, at, becomes, run};
 use std::time::Duration;
 use support::fixture::{ms, secs};
@@ -42,10 +42,8 @@ fn a_partition_that_refuses_connections_is_noticed_within_a_few_calls() {
     is_kept(&seen, &kept(&world));
 }
 
-#[test]
-fn a_crash_that_leaves_silence_is_noticed_when_three_calls_have_timed_out_and_only_probes_go_into_it() {
-    let incidents = vec![at(BROKEN, |sim, _| sim.crash("upstream")), at(MENDED, |sim, _| sim.bounce("upstream"))];
-    let (seen, world) = run(3, Once, END, incidents);
+/// Nothing comes from `BROKEN` to `MENDED`.
+fn is_noticed_as_silence(seen: &Seen) {
     let tripped = seen.changed("open", BROKEN);
     assert!(SILENCE.contains(&tripped), "{tripped:?}");
     let asked = seen.asked(BROKEN + ROUND_TRIP, MENDED - TIMEOUT);
@@ -55,6 +53,13 @@ fn a_crash_that_leaves_silence_is_noticed_when_three_calls_have_timed_out_and_on
     // A probe that was sent into the silence has to time out, and then the longest cool-down to pass.
     assert!(closed < MENDED + TIMEOUT + LONGEST + secs(1), "{closed:?}");
     seen.refuses_at_once_and_recovers(tripped, closed, END);
+}
+
+#[test]
+fn a_crash_that_leaves_silence_is_noticed_when_three_calls_have_timed_out_and_only_probes_go_into_it() {
+    let incidents = vec![at(BROKEN, |sim, _| sim.crash("upstream")), at(MENDED, |sim, _| sim.bounce("upstream"))];
+    let (seen, world) = run(3, Once, END, incidents);
+    is_noticed_as_silence(&seen);
     is_kept(&seen, &kept(&world));
 }
 
@@ -65,14 +70,8 @@ fn what_is_held_on_the_way_is_silence_and_what_comes_late_is_done_once() {
         at(MENDED, |sim, _| sim.release("gateway", "upstream")),
     ];
     let (seen, world) = run(4, Once, END, incidents);
-    let tripped = seen.changed("open", BROKEN);
-    assert!(SILENCE.contains(&tripped), "{tripped:?}");
     // A connection that is not made is the same silence as an answer that does not come.
-    let asked = seen.asked(BROKEN + ROUND_TRIP, MENDED - TIMEOUT);
-    assert!(asked.len() == 1 && (20..40).contains(&asked[&504]), "{asked:?}");
-    let closed = seen.changed("closed", MENDED);
-    assert!(closed < MENDED + TIMEOUT + LONGEST + secs(1), "{closed:?}");
-    seen.refuses_at_once_and_recovers(tripped, closed, END);
+    is_noticed_as_silence(&seen);
     // That is why nobody but the client may repeat a POST: what was answered 504 may be done.
     let kept = kept(&world);
     is_kept(&seen, &kept);
@@ -84,13 +83,7 @@ fn what_is_held_on_the_way_is_silence_and_what_comes_late_is_done_once() {
 fn an_upstream_that_takes_requests_and_says_nothing_is_silence_too() {
     let incidents = vec![at(BROKEN, becomes("addEvent=hang")), at(MENDED, becomes("healthy"))];
     let (seen, _) = run(5, Once, END, incidents);
-    let tripped = seen.changed("open", BROKEN);
-    assert!(SILENCE.contains(&tripped), "{tripped:?}");
-    let asked = seen.asked(BROKEN + ROUND_TRIP, MENDED - TIMEOUT);
-    assert!(asked.len() == 1 && (20..40).contains(&asked[&504]), "{asked:?}");
-    let closed = seen.changed("closed", MENDED);
-    assert!(closed < MENDED + TIMEOUT + LONGEST + secs(1), "{closed:?}");
-    seen.refuses_at_once_and_recovers(tripped, closed, END);
+    is_noticed_as_silence(&seen);
 }
 
 #[test]
