@@ -191,7 +191,8 @@ fn slots(stage: u32, rules: &Rules) -> u32 {
 
 /// How many probes can be out at once: those of the last stage, and those whose patience but not whose deadline is over.
 fn most_out(rules: &Rules) -> usize {
-    let last_stage = u64::from(slots(rules.policy().stages - 1, rules));
+    // Whatever comes after the last stage is as that one.
+    let last_stage = u64::from(slots(u32::MAX, rules));
     // At its deadline a probe is given up before the next one is admitted.
     let generations = rules.deadline.div_ceil(rules.patience.max(1)).max(1);
     usize::try_from(last_stage.saturating_mul(generations)).unwrap_or(usize::MAX).min(4096)

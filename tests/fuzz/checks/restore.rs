@@ -38,8 +38,8 @@ pub(crate) fn check(data: &[u8]) -> bool {
                     let _ = (rejected.to_string(), rejected.trip(), rejected.retry_after_secs());
                 }
             },
-            5..=7 => out.pop().into_iter().for_each(|permit| permit.failure()),
-            8 | 9 => out.pop().into_iter().for_each(|permit| permit.success()),
+            5..=7 => out.pop().into_iter().for_each(resilience::Permit::failure),
+            8 | 9 => out.pop().into_iter().for_each(resilience::Permit::success),
             10 => out
                 .pop()
                 .into_iter()

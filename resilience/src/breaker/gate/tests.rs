@@ -162,3 +162,15 @@ fn a_success_is_counted_in_its_own_epoch_and_in_no_later_one() {
     permit(&breaker).success();
     assert_eq!(counted(), 1);
 }
+
+#[test]
+fn a_reset_clears_what_was_counted_too() {
+    let breaker = Breaker::builder().failure_rate(0.5).over(60 * SECOND).min_calls(10).build().unwrap();
+    let counted = || breaker.slot.tally().unwrap().totals(clock::exact()).rate_calls;
+    for _ in 0..3 {
+        permit(&breaker).success();
+        assert_eq!(counted(), 1);
+        breaker.reset();
+        assert_eq!(counted(), 0);
+    }
+}
