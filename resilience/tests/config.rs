@@ -90,6 +90,24 @@ fn every_field_can_be_set_by_a_variable_of_its_own() {
 }
 
 #[test]
+fn hints_and_the_patience_with_probes_can_be_set_back_to_what_they_were() {
+    let vars = [("HINTS", "ignore"), ("PROBE_PATIENCE", "delay")];
+    let policy = over(every(), &vars).unwrap();
+    assert_eq!((policy.hints, policy.probe_patience), (Hints::Ignore, None));
+    let again = Policy::default().with_vars("X_", policy.to_vars("X_")).unwrap();
+    assert_eq!((again.hints, again.probe_patience), (Hints::Ignore, None));
+}
+
+#[test]
+fn the_environment_is_read_and_what_is_no_setting_in_it_is_named() {
+    // Cargo sets it for every test.
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    let error = Policy::from_env("CARGO_MANIFEST_D").unwrap_err();
+    assert_eq!((error.variable(), error.document()), (Some("CARGO_MANIFEST_DIR"), None));
+    assert_eq!(every().with_env("X_NOBODY_SETS_").unwrap(), every());
+}
+
+#[test]
 fn what_is_not_set_stays_as_it_was() {
     assert_eq!(read(&[]).unwrap(), Policy::default());
     assert_eq!(over(every(), &[]).unwrap(), every());

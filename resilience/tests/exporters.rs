@@ -127,6 +127,32 @@ fn a_scrape_by_prometheus_reads_the_same() {
     }
 }
 
+#[cfg(feature = "prometheus")]
+#[test]
+fn what_no_breaker_has_is_not_on_the_page_of_prometheus() {
+    use prometheus_client::{encoding::text, registry::Registry};
+
+    let pages = [false, true].map(|limited| {
+        let builder = Breaker::builder().name("plain");
+        let builder = if limited { builder.quota(100).per(Duration::from_secs(1)) } else { builder };
+        let breaker = builder.build().unwrap();
+        let watched = Watched::new();
+        watched.add(&breaker).unwrap();
+        watched.add(&breaker).unwrap();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(watched.clone()));
+        let mut page = String::new();
+        text::encode(&mut page, &registry).unwrap();
+        assert_eq!(page.matches("resilience_state{").count(), 3, "it is shown once: {page}");
+        let samples = watched.samples();
+        assert!(
+            samples.iter().all(|sample| sample.label("name") == Some("plain") && sample.label("nothing").is_none())
+        );
+        page
+    });
+    assert_eq!(pages.map(|page| page.contains("resilience_quota_tokens")), [false, true]);
+}
+
 #[cfg(feature = "metrics")]
 #[allow(clippy::disallowed_methods, reason = "a test that panics under its lock has failed")]
 mod facade {

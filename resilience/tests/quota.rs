@@ -255,6 +255,28 @@ impl<E> Classify<u64, E> for Balance {
     }
 }
 
+/// A classifier of answers that are errors, and say what is left.
+#[derive(Clone)]
+struct Denied;
+
+impl Classify<(), u64> for Denied {
+    fn classify(&self, _: Result<&(), &u64>) -> Verdict {
+        Verdict::Reachable
+    }
+
+    fn quota(&self, outcome: Result<&(), &u64>) -> Option<hint::Quota> {
+        outcome.err().map(|left| hint::Quota::new(*left, MINUTE))
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_is_learnt_from_errors_too() {
+    let breaker = limited(50);
+    let inner = service_fn(|left: u64| ready(Err::<(), _>(left)));
+    BreakerLayer::new(breaker.clone()).classify(Denied).layer(inner).oneshot(4).await.unwrap_err();
+    assert_eq!(breaker.snapshot().quota.unwrap().remaining, Some(4));
+}
+
 #[tokio::test]
 async fn what_is_left_is_learnt_through_wrapped_classifiers_and_from_those_of_ones_own() {
     let breaker = limited(50);

@@ -222,6 +222,41 @@ fn while_all_keys_are_refused_the_inner_service_is_left_alone_and_waiting_for_it
     assert!(service.enter(|cx, mut service| service.poll_ready(cx)).is_ready());
 }
 
+#[test]
+fn an_inner_service_that_cannot_become_ready_passes_its_error_on_and_no_key_is_to_blame() {
+    #[derive(Clone, Debug, PartialEq)]
+    struct Broken(u32);
+    impl Service<u64> for Broken {
+        type Response = ();
+        type Error = &'static str;
+        type Future = std::future::Ready<Result<(), &'static str>>;
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
+            self.0 += 1;
+            Poll::Ready(Err("broken"))
+        }
+        fn call(&mut self, _: u64) -> Self::Future {
+            unreachable!("it is never ready")
+        }
+    }
+    let (keyed, _clock) = keyed::<u64>();
+    let layer = KeyedLayer::new(keyed.clone(), |key: &u64| Some(*key));
+    assert_eq!(layer.keyed().kept(), 0);
+    let mut service = layer.layer(Broken(0));
+    let cx = &mut Context::from_waker(Waker::noop());
+    for _ in 0..3 {
+        assert!(matches!(service.poll_ready(cx), Poll::Ready(Err(Error::Inner("broken")))));
+    }
+    assert_eq!((service.keyed().kept(), service.get_ref()), (0, &Broken(3)));
+    // What a clone finds is its own: a refusal that was found is not handed on.
+    keyed.force_all_open();
+    assert!(matches!(service.poll_ready(cx), Poll::Ready(Ok(()))));
+    keyed.auto_all();
+    let mut clone = service.clone();
+    *clone.get_mut() = Broken(7);
+    assert!(matches!(clone.poll_ready(cx), Poll::Ready(Err(Error::Inner("broken")))));
+    assert_eq!((clone.into_inner(), service.into_inner()), (Broken(8), Broken(3)));
+}
+
 #[tokio::test]
 async fn only_requests_that_may_probe_try_a_key_that_was_down() {
     let (keyed, clock) = keyed::<u64>();

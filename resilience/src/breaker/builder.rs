@@ -367,7 +367,18 @@ impl fmt::Debug for Builder {
 
 #[cfg(test)]
 mod tests {
+    use crate::policy::CoolDown;
     use crate::{Breaker, Policy};
+
+    #[test]
+    fn a_first_delay_makes_cool_downs_grow_whatever_form_they_had() {
+        let second = std::time::Duration::from_secs(1);
+        let builder = Breaker::builder().cool_down(CoolDown::Constant(9 * second)).delay(2 * second);
+        let CoolDown::Exponential { delay, factor, max_delay } = builder.build().unwrap().policy().cool_down else {
+            panic!("a constant one does not grow");
+        };
+        assert_eq!((delay, factor, max_delay), (2 * second, 1.5, 60 * second));
+    }
 
     #[test]
     fn keeping_failures_on_success_brings_no_window_back() {

@@ -75,3 +75,6 @@ impl Observer for Tracing {
         self.refusals
     }
 }
+
+#[cfg(test)]
+mod tests;

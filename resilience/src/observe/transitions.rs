@@ -139,6 +139,19 @@ mod tests {
     use std::task::{Context, Wake, Waker};
     use std::time::Duration;
 
+    #[cfg(feature = "stream")]
+    #[test]
+    fn as_a_stream_it_ends_with_the_last_handle() {
+        use futures::{StreamExt, executor::block_on};
+        let breaker = Breaker::new();
+        let transitions = breaker.subscribe();
+        breaker.force_open();
+        breaker.reset();
+        drop(breaker);
+        let names: Vec<_> = block_on(transitions.map(|event| event.kind.name()).collect());
+        assert_eq!(names, ["overlay_changed", "reset"]);
+    }
+
     #[test]
     fn a_reader_whose_waker_panics_hides_the_end_from_nobody() {
         struct Panics;

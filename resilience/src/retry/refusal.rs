@@ -117,4 +117,19 @@ mod tests {
         parts.extensions.clear();
         assert!(FindRefusal::<_, ()>::refusal(&Http503, Ok(&http::Response::from_parts(parts, body))).is_none());
     }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn a_refusal_in_the_form_of_grpc_is_known_by_the_same_mark() {
+        use crate::respond::Respond;
+        let respond = |rejected| {
+            Respond::<http::Response<http_body_util::Empty<bytes::Bytes>>, ()>::refuse(&GrpcUnavailable, rejected)
+                .unwrap()
+        };
+        let found = |response: &http::Response<_>| FindRefusal::<_, ()>::refusal(&GrpcUnavailable, Ok(response));
+        let refusal = respond(rejected());
+        assert_eq!(found(&refusal).unwrap().reason(), crate::Reason::ForcedOpen);
+        let looks_like_it = http::Response::builder().header("grpc-status", "14").body(refusal.into_body()).unwrap();
+        assert!(found(&looks_like_it).is_none());
+    }
 }

@@ -231,7 +231,31 @@ async fn refusals_are_found_in_the_form_of_the_layer_below() {
     breaker.force_open_for(Duration::from_secs(1));
     let refuse = |rejected: Rejected| Err(std::io::Error::other(rejected));
     let own = BreakerLayer::new(breaker.clone()).respond(refuse).layer(upstream);
-    assert_eq!(RetryLayer::new(policy().refusals(IntoInner)).layer(own).oneshot(2).await.unwrap(), 2);
+    assert_eq!(RetryLayer::new(policy().refusals(IntoInner)).layer(own.clone()).oneshot(2).await.unwrap(), 2);
+
+    breaker.force_open_for(Duration::from_secs(1));
+    let find = |outcome: Result<&u8, &std::io::Error>| outcome.err()?.get_ref()?.downcast_ref::<Rejected>().copied();
+    assert_eq!(RetryLayer::new(policy().refusals(find)).layer(own).oneshot(3).await.unwrap(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_repeated_can_be_said_later_and_the_rest_stays() {
+    let breaker = Breaker::builder().clock(Tokio::new()).build().unwrap();
+    let upstream = Upstream::saying([DOWN, DOWN]);
+    let service = || BreakerLayer::new(breaker.clone()).layer(upstream.service());
+    let policy = RetryPolicy::new(|_: &&'static str| None::<&'static str>).classify(judge);
+    RetryLayer::new(policy.clone()).layer(service()).oneshot("once").await.unwrap_err();
+    assert_eq!(upstream.asked(), 1);
+    let policy = policy.repeat(|request: &&'static str| Some(*request));
+    assert_eq!(RetryLayer::new(policy).layer(service()).oneshot("again").await.unwrap(), "well");
+    assert_eq!(upstream.asked(), 3);
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn settings_that_are_out_of_range_make_no_policy_for_http() {
+    assert!(Builder::default().for_http().is_ok());
+    assert_eq!(Builder::default().factor(0.5).for_http().err().map(|error| error.field()), Some("factor"));
 }
 
 #[cfg(feature = "http")]

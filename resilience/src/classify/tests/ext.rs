@@ -67,6 +67,38 @@ fn verdicts_are_mapped_one_after_the_other() {
     assert_eq!(err(&classifier, &()), Verdict::Failure(None));
 }
 
+#[cfg(feature = "http")]
+#[test]
+fn however_a_verdict_is_bent_what_the_server_says_of_its_quota_and_of_retries_stays() {
+    #[derive(Clone, Copy)]
+    struct Strict;
+    impl<Res, E> Classify<Res, E> for Strict {
+        fn classify(&self, _: Result<&Res, &E>) -> Verdict {
+            Verdict::Success
+        }
+        fn forbids_retry(&self, outcome: Result<&Res, &E>) -> bool {
+            outcome.is_ok()
+        }
+        fn quota(&self, outcome: Result<&Res, &E>) -> Option<crate::hint::Quota> {
+            outcome.is_err().then(|| crate::hint::Quota::new(7, WAIT))
+        }
+    }
+    #[track_caller]
+    fn says_the_same(classifier: &impl Classify<u32, io::Error>) {
+        let error = io::Error::other("reset");
+        assert_eq!([Ok(&1), Err(&error)].map(|outcome| classifier.forbids_retry(outcome)), [true, false]);
+        let left = |outcome| classifier.quota(outcome).and_then(|quota| quota.remaining());
+        assert_eq!([Ok(&1), Err(&error)].map(left), [None, Some(7)]);
+    }
+    let yes = |_: Result<&u32, &io::Error>| true;
+    says_the_same(&Strict);
+    says_the_same(&Strict.map_verdict(|_| Verdict::Ignore));
+    says_the_same(&Strict.or_failure_if(yes));
+    says_the_same(&Strict.ignore_if(yes));
+    says_the_same(&Strict.ignore_error::<io::Error>());
+    says_the_same(&Strict.ignore_refusals());
+}
+
 #[test]
 fn a_clone_judges_the_same_and_what_a_closure_cannot_clone_it_shares() {
     struct NotClone(Verdict);

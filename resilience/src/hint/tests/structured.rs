@@ -70,7 +70,23 @@ fn values_of_every_other_kind_are_recognised() {
     for value in [":aGk=:", "::", "?0", "?1", "@1659578233", "@-1", r#"%"f%c3%bc""#, r#"%"""#] {
         assert_eq!(items(value).unwrap(), ["other"], "{value}");
     }
-    for value in [":a", ":a b:", ":*:", "?", "?2", "@", "@1.5", "@a", "%", "%a", r#"%"a"#, r#"%"%C3""#, r#"%"%c""#] {
+    for value in [
+        ":a",
+        ":a b:",
+        ":*:",
+        "?",
+        "?2",
+        "@",
+        "@1.5",
+        "@a",
+        "%",
+        "%a",
+        r#"%"a"#,
+        r#"%"%C3""#,
+        r#"%"%c""#,
+        "%\"\u{e9}\"",
+        "%\"\t\"",
+    ] {
         assert!(!is_list(value), "{value}");
     }
 }

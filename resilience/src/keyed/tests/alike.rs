@@ -219,6 +219,8 @@ fn rules_that_have_to_watch_healthy_calls_are_refused_by_name() {
         (each().stalled(3).for_longer_than(second), "stall"),
         (each().quota(3).per(second), "quota"),
         (each().count_successes(), "count_successes"),
+        (each().count_refusals(), "count_refusals"),
+        (each().count_transitions(), "count_transitions"),
         (each().observer(|_: &str, _: &Event| {}), "observer"),
         (each().restore(Breaker::new().snapshot()), "restore"),
         (each().jitter(2.0), "jitter"),

@@ -47,6 +47,49 @@ fn shadow_of_all_keys_admits_and_counts_what_it_would_have_refused() {
 }
 
 #[test]
+fn a_word_that_is_said_again_for_longer_starts_no_key_over() {
+    let clock = Manual::new();
+    let keyed = keyed(&clock);
+    trip(&keyed, 1);
+    clock.advance(SECOND);
+    let probe = admit(&keyed, 1);
+    keyed.force_all_closed_for(SECOND);
+    clock.advance(SECOND / 2);
+    keyed.force_all_closed_for(2 * SECOND);
+    clock.advance(SECOND);
+    probe.failure();
+    assert_eq!(keyed.state(&1), State::Closed, "it is said for two seconds now");
+    clock.advance(SECOND);
+    assert_eq!(keyed.state(&1), State::HalfOpen, "as if it had just become half-open");
+    admit(&keyed, 1).failure();
+    assert_eq!(keyed.state(&1), State::Open);
+}
+
+#[test]
+fn by_the_clock_of_the_process_a_key_refuses_for_as_long_as_it_is_open_and_no_other_key_does() {
+    let keyed: Keyed<u64> =
+        Keyed::builder().each(each().delay(3600 * SECOND).max_delay(3600 * SECOND)).build().unwrap();
+    trip(&keyed, 1);
+    let rejected = keyed.try_acquire(&1).unwrap_err();
+    assert_eq!((rejected.reason(), keyed.key_of(&rejected)), (Reason::Open, Some(1)));
+    assert!((3500 * SECOND..=3600 * SECOND).contains(&rejected.retry_after()), "{rejected:?}");
+    admit(&keyed, 2).success();
+}
+
+#[test]
+fn builders_that_were_cloned_make_registries_of_their_own() {
+    let clock = Manual::new();
+    let builder = Keyed::builder().each(each()).name("hosts").clock(clock.clone());
+    let (one, other): (Keyed<u64>, Keyed<u64>) = (builder.clone().build().unwrap(), builder.build().unwrap());
+    trip(&one, 1);
+    assert_eq!((one.state(&1), other.state(&1)), (State::Open, State::Closed));
+    trip(&other, 1);
+    assert_eq!(other.try_acquire(&1).unwrap_err().breaker(), one.try_acquire(&1).unwrap_err().breaker());
+    clock.advance(SECOND);
+    assert_eq!([one, other].map(|keyed| keyed.state(&1)), [State::HalfOpen; 2], "by the same clock");
+}
+
+#[test]
 fn a_new_policy_holds_for_all_keys_and_keeps_their_state() {
     let clock = Manual::new();
     let keyed = keyed(&clock);

@@ -82,6 +82,26 @@ fn a_probe_of_a_key_that_fails_is_no_news_either_when_its_trip_has_aged() {
 }
 
 #[test]
+fn a_crowd_of_keys_that_trip_is_told_apart_up_to_a_bound_and_the_last_of_them_in_any_case() {
+    let clock = Manual::new();
+    let parent =
+        Breaker::builder().jitter(0.0).failures(5000).within(60 * SECOND).clock(clock.clone()).build().unwrap();
+    let keyed: Keyed<u64> = Keyed::builder().each(each()).clock(clock).parent(parent.clone()).build().unwrap();
+    let told = || parent.snapshot().failures.len();
+    let again = |key| {
+        keyed.reset(&key);
+        trip(&keyed, key);
+    };
+    (0..1025).for_each(|key| trip(&keyed, key));
+    assert_eq!(told(), 1025);
+    again(1024);
+    again(1);
+    assert_eq!(told(), 1025, "they are known");
+    again(0);
+    assert_eq!(told(), 1026, "it was the first, and made room");
+}
+
+#[test]
 fn its_probe_is_judged_as_a_call_and_one_that_fails_opens_it_again() {
     let Family { clock, parent, keyed } = family();
     (1..=3).for_each(|key| trip(&keyed, key));
