@@ -127,6 +127,27 @@ fn a_scrape_by_prometheus_reads_the_same() {
     }
 }
 
+#[test]
+fn two_who_watch_one_breaker_are_told_the_same_from_when_the_first_began() {
+    let breaker = Breaker::new();
+    let both = [Watched::new(), Watched::new()];
+    for watched in &both {
+        watched.add(&breaker).unwrap();
+        breaker.force_open();
+        breaker.auto();
+    }
+    let opened = both.map(|watched| {
+        let samples = watched.samples();
+        let openings = samples.iter().filter(|sample| {
+            let label = |name| sample.label(name);
+            sample.metric.name == "resilience_transitions_total"
+                && (label("from"), label("to"), label("reason")) == (Some("closed"), Some("open"), Some("operator"))
+        });
+        openings.map(|sample| sample.value.as_f64()).sum::<f64>()
+    });
+    assert_eq!(opened, [2.0, 2.0]);
+}
+
 #[cfg(feature = "prometheus")]
 #[test]
 fn what_no_breaker_has_is_not_on_the_page_of_prometheus() {

@@ -10,7 +10,7 @@ use resilience::clock::Manual;
 use resilience::keyed::Keyed;
 use resilience::layer::KeyedLayer;
 use resilience::respond::Error;
-use resilience::{Breaker, State};
+use resilience::{Breaker, Reason, State};
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -216,6 +216,16 @@ fn while_all_keys_are_refused_the_inner_service_is_left_alone_and_waiting_for_it
     let refused = tokio_test::task::spawn(service.call(7)).poll();
     assert!(matches!(refused, Poll::Ready(Err(Error::Rejected(_)))), "{refused:?}");
     parent.reset();
+    assert!(service.enter(|cx, mut service| service.poll_ready(cx)).is_pending());
+    keyed.force_all_open();
+    assert!(service.is_woken());
+    assert!(service.enter(|cx, mut service| service.poll_ready(cx)).is_ready());
+    let refused = tokio_test::task::spawn(service.call(7)).poll();
+    let by_all = |error: &Error<()>| error.rejected().is_some_and(|rejected| rejected.reason() == Reason::ForcedOpen);
+    assert!(matches!(&refused, Poll::Ready(Err(error)) if by_all(error)), "{refused:?}");
+    // Nor does it take a parent.
+    let keyed: Keyed<u64> = Keyed::new();
+    let mut service = tokio_test::task::spawn(KeyedLayer::new(keyed.clone(), |key: &u64| Some(*key)).layer(Stuck));
     assert!(service.enter(|cx, mut service| service.poll_ready(cx)).is_pending());
     keyed.force_all_open();
     assert!(service.is_woken());

@@ -51,10 +51,16 @@ type Otherwise<Req, Res, E> = Option<Box<dyn FnMut(&Req) -> Result<Res, E> + Sen
 /// What the answer of a call waits for.
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// What the script says of a call.
 enum Step<Res, E> {
-    Answer(Result<Res, E>),
     /// The wait begins when the call arrives.
     Later(Box<dyn FnOnce() -> Wait + Send>, Result<Res, E>),
+    Out(Out<Res, E>),
+}
+
+/// Where a call stands that is out.
+enum Out<Res, E> {
+    Answer(Result<Res, E>),
     Waiting(Wait, Result<Res, E>),
     Hang,
     Hold(Arc<Mutex<Slot<Res, E>>>),
@@ -105,7 +111,7 @@ impl<Req, Res, E> Scripted<Req, Res, E> {
 
     /// The next call ends like this.
     pub fn answer(&self, answer: Result<Res, E>) -> &Self {
-        self.step(Step::Answer(answer))
+        self.step(Step::Out(Out::Answer(answer)))
     }
 
     /// The next so many calls end with this error.
@@ -147,20 +153,20 @@ impl<Req, Res, E> Scripted<Req, Res, E> {
 
     /// The next call never ends.
     pub fn hang(&self) -> &Self {
-        self.step(Step::Hang)
+        self.step(Step::Out(Out::Hang))
     }
 
     /// The next call ends when its answer is given.
     #[must_use = "a call whose answer is never given never ends"]
     pub fn hold(&self) -> Held<Res, E> {
         let slot = Arc::new(Mutex::new(Slot { answer: None, waker: None }));
-        self.step(Step::Hold(Arc::clone(&slot)));
+        self.step(Step::Out(Out::Hold(Arc::clone(&slot))));
         Held { slot }
     }
 
     /// The next call panics with this message when it is polled.
     pub fn panic(&self, message: impl Into<String>) -> &Self {
-        self.step(Step::Panic(message.into()))
+        self.step(Step::Out(Out::Panic(message.into())))
     }
 
     /// Whether it is ready for a call; it is at first.
@@ -209,26 +215,26 @@ impl<Req, Res, E> Service<Req> for Scripted<Req, Res, E> {
             let otherwise = if step.is_none() { shared.otherwise.take() } else { None };
             (step, otherwise)
         };
-        let step = match (step, otherwise) {
+        let out = match (step, otherwise) {
             // Not under the lock either: it is the test's own code, too.
-            (Some(Step::Later(wait, answer)), _) => Step::Waiting(wait(), answer),
-            (Some(step), _) => step,
+            (Some(Step::Later(wait, answer)), _) => Out::Waiting(wait(), answer),
+            (Some(Step::Out(out)), _) => out,
             (None, Some(mut otherwise)) => {
                 let answer = otherwise(&request);
                 lock(&self.shared).otherwise = Some(otherwise);
-                Step::Answer(answer)
+                Out::Answer(answer)
             }
-            (None, None) => Step::Panic("the closure of a scripted service has panicked, or calls itself".to_owned()),
+            (None, None) => Out::Panic("the closure of a scripted service has panicked, or calls itself".to_owned()),
         };
         lock(&self.shared).requests.push(request);
-        ScriptedFuture { step: Some(step) }
+        ScriptedFuture { out: Some(out) }
     }
 }
 
 /// The answer of a [`Scripted`] service.
 #[must_use = "futures do nothing unless they are polled"]
 pub struct ScriptedFuture<Res, E> {
-    step: Option<Step<Res, E>>,
+    out: Option<Out<Res, E>>,
 }
 
 // Nothing in it is pinned.
@@ -238,21 +244,17 @@ impl<Res, E> Future for ScriptedFuture<Res, E> {
     type Output = Result<Res, E>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.step.take() {
-            Some(Step::Answer(answer)) => Poll::Ready(answer),
-            Some(Step::Later(wait, answer)) => {
-                self.step = Some(Step::Waiting(wait(), answer));
-                self.poll(cx)
-            }
-            Some(Step::Waiting(mut wait, answer)) => match wait.as_mut().poll(cx) {
+        match self.out.take() {
+            Some(Out::Answer(answer)) => Poll::Ready(answer),
+            Some(Out::Waiting(mut wait, answer)) => match wait.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(answer),
                 Poll::Pending => {
-                    self.step = Some(Step::Waiting(wait, answer));
+                    self.out = Some(Out::Waiting(wait, answer));
                     Poll::Pending
                 }
             },
-            Some(Step::Panic(message)) => panic!("{message}"),
-            Some(Step::Hold(slot)) => {
+            Some(Out::Panic(message)) => panic!("{message}"),
+            Some(Out::Hold(slot)) => {
                 let answer = {
                     let mut slot = lock(&slot);
                     slot.waker = Some(cx.waker().clone());
@@ -261,13 +263,13 @@ impl<Res, E> Future for ScriptedFuture<Res, E> {
                 match answer {
                     Some(answer) => Poll::Ready(answer),
                     None => {
-                        self.step = Some(Step::Hold(slot));
+                        self.out = Some(Out::Hold(slot));
                         Poll::Pending
                     }
                 }
             }
-            Some(Step::Hang) | None => {
-                self.step = Some(Step::Hang);
+            Some(Out::Hang) | None => {
+                self.out = Some(Out::Hang);
                 Poll::Pending
             }
         }

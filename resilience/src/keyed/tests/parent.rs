@@ -102,6 +102,20 @@ fn a_crowd_of_keys_that_trip_is_told_apart_up_to_a_bound_and_the_last_of_them_in
 }
 
 #[test]
+fn a_call_that_says_nothing_of_its_key_says_nothing_to_the_parent() {
+    let clock = Manual::new();
+    let parent = Breaker::builder().jitter(0.0).clock(clock.clone()).without_failure_window();
+    let parent = parent.failure_rate(0.3).over(60 * SECOND).min_calls(6).build().unwrap();
+    let keyed: Keyed<u64> = Keyed::builder().each(each()).clock(clock).parent(parent.clone()).build().unwrap();
+    trip(&keyed, 1);
+    (0..5).for_each(|_| admit(&keyed, 9).record(Verdict::Ignore));
+    trip(&keyed, 2);
+    // Of each key two failures that say nothing of the others yet, and the one that tripped it.
+    let trip = parent.snapshot().trip.unwrap();
+    assert_eq!((parent.state(), trip.failures, trip.calls), (State::Open, 2, 6));
+}
+
+#[test]
 fn its_probe_is_judged_as_a_call_and_one_that_fails_opens_it_again() {
     let Family { clock, parent, keyed } = family();
     (1..=3).for_each(|key| trip(&keyed, key));
