@@ -334,6 +334,11 @@ mod tests {
             assert!(matches!(packed, Packed::Other(_)), "change {number}");
             assert_same(&packed, &rules, &machine);
         }
+        // A run that goes on.
+        let running = Machine { cleared: machine.seq - 1, ..machine };
+        let packed = Packed::new(running.clone());
+        assert!(matches!(packed, Packed::Other(_)));
+        assert_same(&packed, &rules, &running);
     }
 
     #[test]
