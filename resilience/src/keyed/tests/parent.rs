@@ -82,6 +82,7 @@ fn a_probe_of_a_key_that_fails_is_no_news_either_when_its_trip_has_aged() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "the interpreter is too slow for a thousand keys")]
 fn a_crowd_of_keys_that_trip_is_told_apart_up_to_a_bound_and_the_last_of_them_in_any_case() {
     let clock = Manual::new();
     let parent =
