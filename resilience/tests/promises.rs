@@ -9,7 +9,9 @@ use resilience::observe::Transitions;
 use resilience::respond::{AsError, Error};
 use resilience::{Breaker, BreakerLayer, BreakerService, Builder, Permit, Policy, PolicyError, Rejected, Snapshot};
 use std::collections::BTreeSet;
+use std::collections::hash_map::DefaultHasher;
 use std::future::{Future, Ready, ready};
+use std::hash::BuildHasherDefault;
 use std::hint::black_box;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
@@ -214,7 +216,10 @@ fn a_key_in_trouble_costs_at_most_128_bytes_of_heap_and_a_healthy_one_none() {
     const MANY: u64 = if cfg!(miri) { 64 } else { 8192 };
     let clock = Manual::new();
     let each = || Breaker::builder().jitter(0.0).stages(1);
-    let keyed: Keyed<u64> = Keyed::builder().each(each()).clock(clock.clone()).most_keys(131_072).build().unwrap();
+    // A hash that is the same in every run: where keys meet by chance, its parts grow by chance.
+    type Fixed = BuildHasherDefault<DefaultHasher>;
+    let keyed = Keyed::builder().each(each()).clock(clock.clone()).most_keys(131_072).hasher(Fixed::default());
+    let keyed: Keyed<u64, Fixed> = keyed.build().unwrap();
     let fail = |key: u64| keyed.try_acquire(&key).unwrap().failure();
     // What a registry takes up once.
     (0..64).for_each(|key| fail(u64::MAX - key));
@@ -242,8 +247,9 @@ fn a_key_in_trouble_costs_at_most_128_bytes_of_heap_and_a_healthy_one_none() {
     // What it remembers of those that have left has an end, too.
     (1..3).for_each(round);
     let again = measure(|| (3..11).for_each(round));
-    // Keys that meet in one part of the registry by chance may let it grow by a little.
-    assert!(again.bytes_current <= 8 * MANY.cast_signed(), "{} bytes more each time", again.bytes_current / 8);
+    // Keys that meet in one part of the registry by chance may let it grow by a little, however few there are.
+    let little = 8 * MANY.cast_signed() + 4096;
+    assert!(again.bytes_current <= little, "{} bytes more each time", again.bytes_current / 8);
 }
 
 #[test]
